@@ -1,0 +1,80 @@
+//! What the cryptography in a row costs by itself, as the `openssl` program of this machine says.
+//!
+//! The program may be linked to another OpenSSL than the server; the report names both.
+
+use std::collections::HashMap;
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, Mutex};
+
+use crate::pki::KeyType;
+use crate::rows::{Bound, Group, Resume, Row};
+use crate::server::Clients;
+
+/// Nanoseconds for one message or connection; `None` if nothing is enciphered or the program is missing.
+pub fn of(row: &Row) -> Option<f64> {
+    match row.bound.as_ref()? {
+        Bound::Records { record_bytes, bytes } => Some(bytes * nanoseconds_per_byte(*record_bytes)?),
+        Bound::Handshake { key, group, clients, resume } => {
+            let mut sum = agreement(*group)?;
+            if *resume == Resume::Never {
+                let signature = signature(*key)?;
+                sum += signature.sign;
+                if *clients == Clients::Verified {
+                    // The client's own signature and its certificate's.
+                    sum += 2.0 * signature.verify;
+                }
+            }
+            Some(sum)
+        }
+    }
+}
+
+fn nanoseconds_per_byte(record_bytes: usize) -> Option<f64> {
+    let size = record_bytes.to_string();
+    let output = speed(&["-mr", "-bytes", &size, "-evp", "aes-128-gcm"])?;
+    let per_second: f64 = output.lines().find(|line| line.starts_with("+F:"))?.rsplit(':').next()?.parse().ok()?;
+    Some(1e9 / per_second)
+}
+
+#[derive(Clone, Copy)]
+struct Signature {
+    sign: f64,
+    verify: f64,
+}
+
+/// The last two columns: signatures and verifications per second.
+fn signature(key: KeyType) -> Option<Signature> {
+    let (algorithm, line) = match key {
+        KeyType::EcdsaP256 => ("ecdsap256", "ecdsa (nistp256)"),
+        KeyType::Rsa2048 => ("rsa2048", "rsa"),
+    };
+    let output = speed(&[algorithm])?;
+    let mut columns = output.lines().find(|text| text.contains(line) && text.contains("bits"))?.split_whitespace().rev();
+    let verify: f64 = columns.next()?.parse().ok()?;
+    let sign: f64 = columns.next()?.parse().ok()?;
+    Some(Signature { sign: 1e9 / sign, verify: 1e9 / verify })
+}
+
+/// One key agreement; the server also makes a key, which costs at most as much again and is left out.
+fn agreement(group: Group) -> Option<f64> {
+    let (algorithm, line) = match group {
+        Group::X25519 => ("ecdhx25519", "(X25519)"),
+        Group::P256 => ("ecdhp256", "(nistp256)"),
+    };
+    let output = speed(&[algorithm])?;
+    let per_second: f64 = output.lines().find(|text| text.contains(line))?.split_whitespace().last()?.parse().ok()?;
+    Some(1e9 / per_second)
+}
+
+/// Runs `openssl speed` for a second, once for each set of arguments.
+fn speed(arguments: &[&str]) -> Option<String> {
+    static KNOWN: LazyLock<Mutex<HashMap<String, Option<String>>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().ok()?;
+    let output = known.entry(arguments.join(" ")).or_insert_with(|| {
+        let mut command = Command::new("openssl");
+        command.args(["speed", "-seconds", "1"]).args(arguments).stderr(Stdio::null());
+        let output = command.output().ok().filter(|output| output.status.success())?;
+        String::from_utf8(output.stdout).ok()
+    });
+    output.clone()
+}

@@ -1,0 +1,119 @@
+//! The load: raw NATS over plain or TLS sockets, written to cost less than the server.
+//!
+//! `link` is a connection, `tls` its client contexts, `scan` counts what arrives; `flood`, `lanes`, `connects` and
+//! `holds` are the shapes. Every shape counts what it sent and got, so a server that loses messages fails its row.
+
+mod connects;
+mod flood;
+mod holds;
+mod lanes;
+mod link;
+mod poll;
+mod scan;
+mod tls;
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::Failure;
+use crate::pki::Pki;
+use crate::rows::{Each, Metric, Work};
+use crate::server::{Cpu, Meter, Server};
+
+/// A server that makes no progress for this long has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a waiting thread looks whether it should end.
+const LOOK: Duration = Duration::from_millis(100);
+/// A measurement is stretched up to this factor while the CPU reading is too coarse.
+const STRETCH: f64 = 4.0;
+
+pub fn run(work: &Work, server: &Server, pki: &Pki, seconds: f64) -> Result<Vec<Metric>, Failure> {
+    let target = Target { server, pki, seconds };
+    match work {
+        Work::Flood(flood) => flood::run(flood, &target),
+        Work::Bursts(bursts) => lanes::bursts(bursts, &target),
+        Work::Requests(requests) => lanes::requests(requests, &target),
+        Work::Connects(connects) => connects::run(connects, &target),
+        Work::Holds(holds) => holds::run(holds, &target),
+    }
+}
+
+/// What a shape loads, and for how long.
+struct Target<'a> {
+    server: &'a Server,
+    pki: &'a Pki,
+    seconds: f64,
+}
+
+impl Target<'_> {
+    fn warm_up(&self) -> Phase {
+        Phase { start: Instant::now(), seconds: (self.seconds / 5.0).min(0.5), measured: None }
+    }
+
+    /// Starts a measured phase on a server that has come to rest.
+    fn measure(&self) -> Result<Phase, Failure> {
+        let meter = self.server.meter();
+        meter.settle()?;
+        let measured = Measured { meter, server: meter.cpu()?, load: own_cpu() };
+        Ok(Phase { start: Instant::now(), seconds: self.seconds, measured: Some(measured) })
+    }
+}
+
+/// A span of load, with the readings taken when it began.
+struct Phase {
+    start: Instant,
+    seconds: f64,
+    measured: Option<Measured>,
+}
+
+struct Measured {
+    meter: Meter,
+    server: Cpu,
+    load: u64,
+}
+
+impl Phase {
+    /// Whether the load may stop: time is up and the CPU used is large enough to read.
+    fn over(&self) -> bool {
+        let elapsed = self.start.elapsed().as_secs_f64();
+        if elapsed < self.seconds {
+            return false;
+        }
+        let Some(measured) = &self.measured else { return true };
+        elapsed > self.seconds * STRETCH || measured.meter.cpu().is_ok_and(|now| now.resolves(&measured.server))
+    }
+
+    /// The figures once everything sent has been counted: rate, server CPU and load CPU for each of `count`.
+    fn finish(self, count: u64, each: Each) -> Result<Vec<Metric>, Failure> {
+        let elapsed = self.start.elapsed().as_secs_f64();
+        let Some(measured) = self.measured else { return Ok(Vec::new()) };
+        let load = own_cpu() - measured.load;
+        measured.meter.settle()?;
+        let server = measured.meter.cpu()?.since(&measured.server);
+        if count == 0 {
+            return Err("nothing was done".into());
+        }
+        let per = |nanoseconds: u64| nanoseconds as f64 / count as f64;
+        Ok(vec![
+            Metric::rate(each, count as f64 / elapsed),
+            Metric::server_cpu(each, per(server)),
+            Metric::load_cpu(each, per(load)),
+        ])
+    }
+}
+
+/// Threads for one side of the load, leaving the server at least half of the machine.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
+}
+
+/// A payload that is text and has no line ends.
+fn payload(bytes: usize) -> Vec<u8> {
+    (b'a'..=b'z').cycle().take(bytes).collect()
+}
+
+fn own_cpu() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}

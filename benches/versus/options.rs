@@ -1,0 +1,100 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use crate::Failure;
+
+pub const HELP: &str = "\
+usage: cargo bench --bench versus -- [options]
+
+  --rows A,B,...     only rows whose name contains one of these
+  --pairs N          pairs of runs, natssl then Go (default 3)
+  --seconds S        length of each measurement (default 2)
+  --quick            a few rows, one pair, one second each
+  --list             print the rows and end
+  --natssl PATH      natssl (default: the one cargo built beside this bench)
+  --go PATH          nats-server (default: target/peers/nats-server/usr/sbin/nats-server, else $NATSSL_GO)
+  --json FILE        write every figure of every run
+  --markdown FILE    write the table with the machine it was measured on
+  --no-floor         skip `openssl speed`";
+
+const GO_DEFAULT: &str = "target/peers/nats-server/usr/sbin/nats-server";
+
+pub struct Options {
+    /// Substrings of row names; empty selects all.
+    pub rows: Vec<String>,
+    pub pairs: usize,
+    pub seconds: f64,
+    pub quick: bool,
+    pub natssl: PathBuf,
+    pub go: PathBuf,
+    pub json: Option<PathBuf>,
+    pub markdown: Option<PathBuf>,
+    pub floor: bool,
+}
+
+pub enum Command {
+    Help,
+    List(Options),
+    Run(Options),
+}
+
+pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure> {
+    let mut options = Options {
+        rows: Vec::new(),
+        pairs: 0,
+        seconds: 0.0,
+        quick: false,
+        natssl: option_env!("CARGO_BIN_EXE_natssl").unwrap_or("target/release/natssl").into(),
+        go: go_default(),
+        json: None,
+        markdown: None,
+        floor: true,
+    };
+    let (mut list, mut any) = (false, false);
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        any = true;
+        let (name, mut inline) = match argument.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (argument, None),
+        };
+        let mut value = || inline.take().or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value"));
+        match name.as_str() {
+            // cargo bench adds it.
+            "--bench" => {}
+            "--rows" => options.rows.extend(value()?.split(',').map(str::to_owned)),
+            "--pairs" => options.pairs = value()?.parse()?,
+            "--seconds" => options.seconds = value()?.parse()?,
+            "--natssl" => options.natssl = value()?.into(),
+            "--go" => options.go = value()?.into(),
+            "--json" => options.json = Some(value()?.into()),
+            "--markdown" => options.markdown = Some(value()?.into()),
+            "--quick" => options.quick = true,
+            "--no-floor" => options.floor = false,
+            "--list" => list = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(format!("unknown option {other}").into()),
+        }
+    }
+    // `cargo test --all-targets` starts benches without arguments and wants no measurement.
+    if !any {
+        return Ok(Command::Help);
+    }
+    let (pairs, seconds) = if options.quick { (1, 1.0) } else { (3, 2.0) };
+    if options.pairs == 0 {
+        options.pairs = pairs;
+    }
+    if options.seconds <= 0.0 {
+        options.seconds = seconds;
+    }
+    Ok(if list { Command::List(options) } else { Command::Run(options) })
+}
+
+fn go_default() -> PathBuf {
+    let unpacked = PathBuf::from(GO_DEFAULT);
+    match std::env::var_os("NATSSL_GO") {
+        Some(path) if !unpacked.exists() => path.into(),
+        _ => unpacked,
+    }
+}

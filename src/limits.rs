@@ -1,0 +1,90 @@
+//! Every bound and default of the server in one place: name, unit, value, source.
+//!
+//! `COMPAT` values are nats-server's (spec section in the comment); the others are ours and exist
+//! so that nothing a peer can make grow grows without end.
+
+use std::time::Duration;
+
+// --- client protocol (nats-server defaults) -------------------------------------------------
+
+/// Longest control line in bytes, verb excluded. `max_control_line`.
+pub const MAX_CONTROL_LINE: usize = 4096;
+/// Largest message in bytes, headers included. `max_payload`.
+pub const MAX_PAYLOAD: usize = 1024 * 1024;
+/// Above this `max_payload` nats-server warns at start.
+pub const MAX_PAYLOAD_WARN: usize = 8 * 1024 * 1024;
+/// Bytes that may wait for one connection before it is a slow consumer. `max_pending`.
+pub const MAX_PENDING: usize = 64 * 1024 * 1024;
+/// Client connections. `max_connections`.
+pub const MAX_CONNECTIONS: i64 = 64 * 1024;
+/// Closed connections remembered for monitoring. `max_closed_clients`.
+pub const MAX_CLOSED_CLIENTS: usize = 10_000;
+/// Digits of a size on the wire; more is a parse error.
+pub const MAX_SIZE_DIGITS: usize = 9;
+/// Bytes of the input shown in a parser error.
+pub const PROTOCOL_SNIPPET: usize = 32;
+
+// --- timers ------------------------------------------------------------------------------------
+
+pub const PING_INTERVAL: Duration = Duration::from_secs(120);
+pub const PING_MAX: u32 = 2;
+/// The first PING comes this long after CONNECT (plus up to 20 %), or after `ping_interval` if less.
+pub const FIRST_PING: Duration = Duration::from_secs(2);
+/// A round trip time older than this is measured again.
+pub const RTT_AGE: Duration = Duration::from_secs(3600);
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// Pending output of a closing connection may take this long.
+pub const CLOSE_FLUSH: Duration = Duration::from_millis(100);
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(2);
+pub const TLS_TIMEOUT: Duration = Duration::from_secs(2);
+/// `handshake_first: auto` waits this long for a ClientHello before it sends INFO.
+pub const TLS_FIRST_FALLBACK: Duration = Duration::from_millis(50);
+pub const LAME_DUCK_DURATION: Duration = Duration::from_secs(120);
+pub const LAME_DUCK_MINIMUM: Duration = Duration::from_secs(30);
+pub const LAME_DUCK_GRACE: Duration = Duration::from_secs(10);
+/// After an error of accept(2): first pause, and the longest one it doubles up to.
+pub const ACCEPT_BACKOFF: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(1));
+/// Time for the head of a monitoring request.
+pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Monitoring connections served at once; more wait in the listen queue.
+pub const MONITOR_CONNECTIONS: usize = 256;
+
+// --- message path ------------------------------------------------------------------------------
+
+/// One read buffer per worker thread, shared by its connections, in bytes. Several TLS records fit,
+/// so that one pass serves many messages.
+pub const READ_BUFFER: usize = 128 * 1024;
+/// Output chunks start small (an idle client never needs more) and grow to four TLS records.
+pub const CHUNK_MIN: usize = 512;
+pub const CHUNK_MAX: usize = 64 * 1024;
+/// Chunks of [`CHUNK_MAX`] a connection keeps for reuse while it is busy.
+pub const CHUNKS_SPARE: usize = 2;
+/// Read passes a connection may make before it lets others run.
+pub const READ_PASSES: usize = 4;
+/// Subjects whose match result a connection remembers.
+pub const CLIENT_CACHE: usize = 4096;
+/// Subjects whose match result an account remembers.
+pub const ACCOUNT_CACHE: usize = 1024;
+/// Tokens of a subscription; bounds the depth of the index. More than the default control line
+/// can hold.
+pub const SUBJECT_TOKENS: usize = 2048;
+/// Publish permission results a connection remembers.
+pub const PERMISSION_CACHE: usize = 128;
+/// Reply subjects remembered for `allow_responses`; pruned beyond.
+pub const REPLIES_TRACKED: usize = 4096;
+/// Part of `max_pending`, in per cent, from which fast producers are stalled.
+pub const STALL_PERCENT: usize = 75;
+/// Stall per delivery to a stalled client, and at most in one read pass.
+pub const STALL: Duration = Duration::from_millis(2);
+pub const STALL_TOTAL: Duration = Duration::from_millis(10);
+
+// --- seam --------------------------------------------------------------------------------------
+
+/// A TLS record header, and the largest record (RFC 8446 section 5.1) that may open a connection.
+pub const TLS_RECORD_HEADER: usize = 5;
+pub const TLS_RECORD_MAX: usize = 16 * 1024;
+/// OpenSSL's read-ahead buffer in bytes.
+pub const TLS_READ_AHEAD: usize = 64 * 1024;
+/// Largest certificate, key or CA file read, in bytes.
+pub const TLS_FILE_MAX: u64 = 16 * 1024 * 1024;

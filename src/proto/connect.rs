@@ -1,0 +1,245 @@
+//! CONNECT: the options a client states, decoded as Go's JSON decoder would.
+//!
+//! COMPAT: keys match whatever their case, unknown keys are ignored, `null` leaves the value, a
+//! wrong type is an error, and a second CONNECT is decoded into the options of the first.
+
+use crate::secret::Secret;
+use serde_json::Value;
+use std::fmt;
+
+/// What CONNECT may say. Defaults hold also when it never comes.
+#[derive(Clone)]
+pub struct ConnectOptions {
+    pub verbose: bool,
+    pub pedantic: bool,
+    pub echo: bool,
+    pub tls_required: bool,
+    pub headers: bool,
+    pub no_responders: bool,
+    pub protocol: i64,
+    pub name: String,
+    pub lang: String,
+    pub version: String,
+    pub user: String,
+    pub pass: Secret,
+    pub auth_token: Secret,
+    pub nkey: String,
+    pub jwt: Secret,
+    pub sig: Secret,
+    pub account: String,
+    pub new_account: bool,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        let none = || Secret::from(String::new());
+        Self {
+            verbose: true,
+            pedantic: true,
+            echo: true,
+            tls_required: false,
+            headers: false,
+            no_responders: false,
+            protocol: 0,
+            name: String::new(),
+            lang: String::new(),
+            version: String::new(),
+            user: String::new(),
+            pass: none(),
+            auth_token: none(),
+            nkey: String::new(),
+            jwt: none(),
+            sig: none(),
+            account: String::new(),
+            new_account: false,
+        }
+    }
+}
+
+/// Why a CONNECT cannot be read. Never shows a value, only its key: values may be secrets.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    Empty,
+    Json { line: usize, column: usize, kind: &'static str },
+    NotAnObject,
+    WrongType { key: &'static str, want: &'static str, got: &'static str },
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("unexpected end of JSON input"),
+            Self::Json { line, column, kind } => {
+                write!(f, "CONNECT is not valid JSON: {kind} at line {line} column {column}")
+            }
+            Self::NotAnObject => f.write_str("CONNECT is not a JSON object"),
+            Self::WrongType { key, want, got } => {
+                write!(f, "json: cannot unmarshal {got} into field {key} of type {want}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl ConnectOptions {
+    /// Decodes `text` over the present values. On error the values are unspecified and the
+    /// connection must close.
+    pub fn merge(&mut self, text: &[u8]) -> Result<(), ConnectError> {
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Err(ConnectError::Empty);
+        }
+        let value: Value = serde_json::from_slice(text).map_err(|error| ConnectError::Json {
+            line: error.line(),
+            column: error.column(),
+            kind: match error.classify() {
+                serde_json::error::Category::Eof => "unexpected end of JSON input",
+                serde_json::error::Category::Syntax => "syntax error",
+                serde_json::error::Category::Data | serde_json::error::Category::Io => "bad data",
+            },
+        })?;
+        let map = match value {
+            Value::Object(map) => map,
+            Value::Null => return Ok(()),
+            _ => return Err(ConnectError::NotAnObject),
+        };
+        for (key, value) in map {
+            if !value.is_null() {
+                self.set(&key.to_ascii_lowercase(), value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: &str, value: Value) -> Result<(), ConnectError> {
+        match key {
+            "verbose" => self.verbose = boolean("verbose", &value)?,
+            "pedantic" => self.pedantic = boolean("pedantic", &value)?,
+            "echo" => self.echo = boolean("echo", &value)?,
+            "tls_required" => self.tls_required = boolean("tls_required", &value)?,
+            "headers" => self.headers = boolean("headers", &value)?,
+            "no_responders" => self.no_responders = boolean("no_responders", &value)?,
+            "new_account" => self.new_account = boolean("new_account", &value)?,
+            "protocol" => self.protocol = integer("protocol", &value)?,
+            "name" => self.name = string("name", value)?,
+            "lang" => self.lang = string("lang", value)?,
+            "version" => self.version = string("version", value)?,
+            "user" => self.user = string("user", value)?,
+            "pass" => self.pass = Secret::from(string("pass", value)?),
+            "auth_token" => self.auth_token = Secret::from(string("auth_token", value)?),
+            "nkey" => self.nkey = string("nkey", value)?,
+            "jwt" => self.jwt = Secret::from(string("jwt", value)?),
+            "sig" => self.sig = Secret::from(string("sig", value)?),
+            "account" => self.account = string("account", value)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn boolean(key: &'static str, value: &Value) -> Result<bool, ConnectError> {
+    value.as_bool().ok_or(ConnectError::WrongType { key, want: "bool", got: kind(value) })
+}
+
+fn integer(key: &'static str, value: &Value) -> Result<i64, ConnectError> {
+    value.as_i64().ok_or(ConnectError::WrongType { key, want: "int", got: kind(value) })
+}
+
+fn string(key: &'static str, value: Value) -> Result<String, ConnectError> {
+    match value {
+        Value::String(value) => Ok(value),
+        other => Err(ConnectError::WrongType { key, want: "string", got: kind(&other) }),
+    }
+}
+
+/// Properties for the fuzz target: no panic, and reading the same text twice changes nothing.
+pub fn fuzz_one(data: &[u8]) {
+    let mut options = ConnectOptions::default();
+    if options.merge(data).is_ok() {
+        let before = (options.verbose, options.protocol, options.name.clone());
+        assert!(options.merge(data).is_ok());
+        assert_eq!(before, (options.verbose, options.protocol, options.name.clone()));
+    }
+    let _ = redacted(data);
+}
+
+/// The text of a CONNECT with secrets replaced, for trace lines.
+/// COMPAT: keys beginning `pass` or `auth_token` and exactly `nkey`, `sig`, `proxy_sig`; natssl
+/// also hides `jwt`, which for bearer users is a password.
+pub fn redacted(text: &[u8]) -> String {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(Value::Object(mut map)) => {
+            for (key, value) in &mut map {
+                let key = key.to_ascii_lowercase();
+                let secret = key.starts_with("pass")
+                    || key.starts_with("auth_token")
+                    || matches!(key.as_str(), "nkey" | "sig" | "proxy_sig" | "jwt");
+                if secret {
+                    *value = Value::from("[REDACTED]");
+                }
+            }
+            Value::Object(map).to_string()
+        }
+        // Unreadable text may hold anything.
+        _ => format!("[{} bytes, not readable]", text.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_ignore_case_and_null_and_unknown_keys_change_nothing() {
+        let mut options = ConnectOptions::default();
+        let text = br#"{"VERBOSE":false,"Name":"n","pedantic":null,"x":[1],"protocol":1}"#;
+        options.merge(text).unwrap();
+        assert!(!options.verbose && options.pedantic && options.echo);
+        assert_eq!((options.name.as_str(), options.protocol), ("n", 1));
+    }
+
+    #[test]
+    fn second_connect_keeps_what_it_does_not_name() {
+        let mut options = ConnectOptions::default();
+        options.merge(br#"{"verbose":false,"name":"a"}"#).unwrap();
+        options.merge(br#"{"name":"b"}"#).unwrap();
+        assert!(!options.verbose);
+        assert_eq!(options.name, "b");
+    }
+
+    #[test]
+    fn errors_name_the_key_and_never_the_value() {
+        let mut options = ConnectOptions::default();
+        let error = options.merge(br#"{"pass":["s3cret"]}"#).unwrap_err();
+        assert_eq!(error, ConnectError::WrongType { key: "pass", want: "string", got: "array" });
+        assert!(!error.to_string().contains("s3cret"));
+        assert_eq!(options.merge(b""), Err(ConnectError::Empty));
+        let error = options.merge(br#"{"pass":"s3cret"#).unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+        assert_eq!(options.merge(b"[]"), Err(ConnectError::NotAnObject));
+        assert!(options.merge(br#"{"protocol":1.5}"#).is_err());
+    }
+
+    #[test]
+    fn traced_connect_hides_secrets() {
+        let text =
+            br#"{"user":"u","pass":"p1","auth_token":"p2","jwt":"p3","sig":"p4","Password":"p5"}"#;
+        let shown = redacted(text);
+        assert!(shown.contains("\"u\""));
+        for secret in ["p1", "p2", "p3", "p4", "p5"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert!(!redacted(b"{\"pass\":\"p1\"").contains("p1"));
+    }
+}

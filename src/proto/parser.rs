@@ -1,0 +1,323 @@
+//! The scanner of client operations: one call, one operation, borrowed from the caller's buffer.
+//!
+//! It keeps no state between calls. When an operation is incomplete it says how many bytes the
+//! buffer must hold before another call is worth while, so a message is scanned again only when
+//! it can have become complete, whatever the network did to it. Copying is the caller's choice
+//! (the driver keeps only the incomplete tail of a read).
+//!
+//! ```text
+//!   buffer   PUB foo 5\r\nhello\r\nSUB bar 1\r\nPU
+//!            └── Op::Publish ───┘└── Op::Sub ──┘└ Need(3)
+//! ```
+
+use super::error::ProtocolError;
+use super::size::{parse_size, split};
+use crate::limits::PROTOCOL_SNIPPET;
+use memchr::memchr;
+
+/// A complete operation of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op<'a> {
+    Publish(Publish<'a>),
+    Subscribe {
+        subject: &'a [u8],
+        queue: Option<&'a [u8]>,
+        sid: &'a [u8],
+    },
+    /// `max` is the raw argument: nats-server takes anything it cannot read as "now".
+    Unsubscribe {
+        sid: &'a [u8],
+        max: Option<&'a [u8]>,
+    },
+    Connect(&'a [u8]),
+    Ping,
+    Pong,
+    Ok,
+    Info(&'a [u8]),
+    Err(&'a [u8]),
+}
+
+/// PUB or HPUB with its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish<'a> {
+    pub subject: &'a [u8],
+    /// Empty: no reply.
+    pub reply: &'a [u8],
+    /// Bytes of `message` that are the header block; 0 for PUB.
+    pub header_len: usize,
+    /// Header block and payload, without the closing CRLF.
+    pub message: &'a [u8],
+}
+
+/// Outcome of one call of [`Parser::next`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    Op {
+        op: Op<'a>,
+        consumed: usize,
+    },
+    /// Call again once the buffer holds this many bytes (always more than it holds now).
+    Need(usize),
+    Error(ProtocolError),
+}
+
+/// Limits that decide whether bytes are acceptable at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Parser {
+    /// Bytes after the verb, line end excluded.
+    pub max_control_line: usize,
+    pub max_payload: usize,
+    /// Headers were negotiated by CONNECT.
+    pub headers: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Pub,
+    Hpub,
+    Sub,
+    Unsub,
+    Connect,
+    Ping,
+    Pong,
+    Info,
+    Ok,
+    Err,
+}
+
+/// How a verb is told from its argument. COMPAT: nats-server lets CONNECT and the verbs without
+/// argument run straight into what follows, and demands a blank after all others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Blank,
+    Anything,
+}
+
+struct Row {
+    text: &'static [u8],
+    verb: Verb,
+    after: After,
+}
+
+const fn row(text: &'static [u8], verb: Verb, after: After) -> Row {
+    Row { text, verb, after }
+}
+
+/// Ordered by how often they come.
+static VERBS: [Row; 10] = [
+    row(b"PUB", Verb::Pub, After::Blank),
+    row(b"HPUB", Verb::Hpub, After::Blank),
+    row(b"SUB", Verb::Sub, After::Blank),
+    row(b"UNSUB", Verb::Unsub, After::Blank),
+    row(b"PING", Verb::Ping, After::Anything),
+    row(b"PONG", Verb::Pong, After::Anything),
+    row(b"CONNECT", Verb::Connect, After::Anything),
+    row(b"INFO", Verb::Info, After::Blank),
+    row(b"+OK", Verb::Ok, After::Anything),
+    row(b"-ERR", Verb::Err, After::Blank),
+];
+
+enum Recognised {
+    Verb(Verb, usize),
+    /// A prefix of some verb; more bytes decide.
+    Prefix,
+    /// Offset of the first byte that fits no verb.
+    Unknown(usize),
+}
+
+fn recognise(buf: &[u8]) -> Recognised {
+    let mut deepest = 0;
+    let mut prefix = false;
+    for row in &VERBS {
+        let common = row
+            .text
+            .iter()
+            .zip(buf)
+            .take_while(|(want, got)| **want == got.to_ascii_uppercase())
+            .count();
+        if common == row.text.len() {
+            match (row.after, buf.get(common)) {
+                (After::Anything, _) | (After::Blank, Some(b' ' | b'\t')) => {
+                    return Recognised::Verb(row.verb, common);
+                }
+                (After::Blank, None) => prefix = true,
+                (After::Blank, Some(_)) => deepest = deepest.max(common),
+            }
+        } else if common == buf.len() {
+            prefix = true;
+        } else {
+            deepest = deepest.max(common);
+        }
+    }
+    if prefix { Recognised::Prefix } else { Recognised::Unknown(deepest) }
+}
+
+impl Parser {
+    /// The next operation at the start of `buf`.
+    pub fn next<'a>(&self, buf: &'a [u8]) -> Step<'a> {
+        // The two operations of the hot path skip the table.
+        let (verb, verb_len) = match buf {
+            [b'P', b'U', b'B', b' ', ..] => (Verb::Pub, 3),
+            [b'H', b'P', b'U', b'B', b' ', ..] => (Verb::Hpub, 4),
+            [] => return Step::Need(1),
+            _ => match recognise(buf) {
+                Recognised::Verb(verb, len) => (verb, len),
+                Recognised::Prefix => return Step::Need(buf.len() + 1),
+                Recognised::Unknown(at) => return unknown(buf, at),
+            },
+        };
+        let rest = &buf[verb_len..];
+        // Looking one byte past the limit and its CRLF bounds the search on endless lines.
+        let window = rest.len().min(self.max_control_line.saturating_add(64));
+        let Some(line_len) = memchr(b'\n', &rest[..window]) else {
+            if window < rest.len() || trim_line(rest).len() > self.max_control_line {
+                return self.line_too_long(buf);
+            }
+            return Step::Need(buf.len() + 1);
+        };
+        let line = trim_line(&rest[..line_len]);
+        if line.len() > self.max_control_line {
+            return self.line_too_long(buf);
+        }
+        let consumed = verb_len + line_len + 1;
+        let op = match verb {
+            Verb::Pub => return self.publish(buf, consumed, line),
+            Verb::Hpub => return self.header_publish(buf, consumed, line),
+            Verb::Sub => match subscribe(line) {
+                Ok(op) => op,
+                Err(error) => return Step::Error(error),
+            },
+            Verb::Unsub => match unsubscribe(line) {
+                Ok(op) => op,
+                Err(error) => return Step::Error(error),
+            },
+            Verb::Connect => Op::Connect(line),
+            Verb::Ping => Op::Ping,
+            Verb::Pong => Op::Pong,
+            Verb::Info => Op::Info(line),
+            Verb::Ok => Op::Ok,
+            Verb::Err => Op::Err(line),
+        };
+        Step::Op { op, consumed }
+    }
+
+    fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
+        let args = split::<3>(line);
+        let (subject, reply, size) = match args.count {
+            2 => (args.items[0], &[][..], args.items[1]),
+            3 => (args.items[0], args.items[1], args.items[2]),
+            _ => return arguments("processPub", line),
+        };
+        let Some(size) = parse_size(size) else {
+            return bad_size("processPub", "Size", line);
+        };
+        self.message(buf, start, subject, reply, 0, size)
+    }
+
+    fn header_publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
+        if !self.headers {
+            return Step::Error(ProtocolError::HeadersNotSupported);
+        }
+        let args = split::<4>(line);
+        let (subject, reply, header, total) = match args.count {
+            3 => (args.items[0], &[][..], args.items[1], args.items[2]),
+            4 => (args.items[0], args.items[1], args.items[2], args.items[3]),
+            _ => return arguments("processHeaderPub", line),
+        };
+        let Some(header) = parse_size(header) else {
+            return bad_size("processHeaderPub", "Header Size", line);
+        };
+        let Some(total) = parse_size(total) else {
+            return bad_size("processHeaderPub", "Total Size", line);
+        };
+        if header > total {
+            return Step::Error(ProtocolError::HeaderSize { line: line.to_vec() });
+        }
+        self.message(buf, start, subject, reply, header, total)
+    }
+
+    #[inline]
+    fn message<'a>(
+        &self,
+        buf: &'a [u8],
+        start: usize,
+        subject: &'a [u8],
+        reply: &'a [u8],
+        header_len: usize,
+        size: usize,
+    ) -> Step<'a> {
+        if size > self.max_payload {
+            return Step::Error(ProtocolError::Payload { size, limit: self.max_payload });
+        }
+        let end = start + size;
+        // A wrong byte after the message is an error as soon as it is there.
+        match (buf.get(end), buf.get(end + 1)) {
+            (Some(b'\r'), Some(b'\n')) => {
+                let message = &buf[start..end];
+                let op = Op::Publish(Publish { subject, reply, header_len, message });
+                Step::Op { op, consumed: end + 2 }
+            }
+            (None, _) | (Some(b'\r'), None) => Step::Need(end + 2),
+            (Some(b'\r'), Some(_)) => unknown(buf, end + 1),
+            (Some(_), _) => unknown(buf, end),
+        }
+    }
+
+    #[cold]
+    fn line_too_long<'a>(&self, buf: &[u8]) -> Step<'a> {
+        let snippet = buf[..buf.len().min(PROTOCOL_SNIPPET)].to_vec();
+        Step::Error(ProtocolError::ControlLine { limit: self.max_control_line, snippet })
+    }
+}
+
+fn subscribe(line: &[u8]) -> Result<Op<'_>, ProtocolError> {
+    let args = split::<3>(line);
+    match args.count {
+        2 => Ok(Op::Subscribe { subject: args.items[0], queue: None, sid: args.items[1] }),
+        3 => Ok(Op::Subscribe {
+            subject: args.items[0],
+            queue: Some(args.items[1]),
+            sid: args.items[2],
+        }),
+        _ => Err(ProtocolError::Arguments { operation: "processSub", line: line.to_vec() }),
+    }
+}
+
+fn unsubscribe(line: &[u8]) -> Result<Op<'_>, ProtocolError> {
+    let args = split::<2>(line);
+    match args.count {
+        1 => Ok(Op::Unsubscribe { sid: args.items[0], max: None }),
+        2 => Ok(Op::Unsubscribe { sid: args.items[0], max: Some(args.items[1]) }),
+        _ => Err(ProtocolError::Arguments { operation: "processUnsub", line: line.to_vec() }),
+    }
+}
+
+/// Leading blanks and one carriage return at the end go.
+fn trim_line(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(line.len());
+    let line = &line[start..];
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cold]
+fn unknown<'a>(buf: &[u8], at: usize) -> Step<'a> {
+    let end = buf.len().min(at + PROTOCOL_SNIPPET);
+    let snippet = buf[at.min(end)..end].to_vec();
+    // COMPAT: Go prints the number of its parser state. State 0 means "no verb begun"; past
+    // that the number is an accident of its source and 255 stands for "inside an operation".
+    let state = if at == 0 { 0 } else { 255 };
+    Step::Error(ProtocolError::UnknownOperation { state, at, snippet })
+}
+
+#[cold]
+fn arguments<'a>(operation: &'static str, line: &[u8]) -> Step<'a> {
+    Step::Error(ProtocolError::Arguments { operation, line: line.to_vec() })
+}
+
+#[cold]
+fn bad_size<'a>(operation: &'static str, what: &'static str, line: &[u8]) -> Step<'a> {
+    Step::Error(ProtocolError::Size { operation, what, line: line.to_vec() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The server side of a handshake, under a deadline.
+
+use super::context::{self, Plan, finding_index};
+use super::credential::{self, Credential};
+use super::error::{HandshakeError, SetupError};
+use super::peer::{self, Peer};
+use super::policy::Policy;
+use super::ready::Ready;
+use super::settings::{HandshakeFirst, Settings};
+use super::sniff::{self, ClientHello, Opening};
+use super::stream::{Socket, Stream};
+use super::trust::Bundle;
+use openssl::ssl::{Ssl, SslContext};
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+
+/// One generation of a listener's TLS: contexts, certificates and what they amount to.
+pub struct Acceptor {
+    /// One context a credential, in the same order; one bare context when there is none.
+    contexts: Vec<SslContext>,
+    credentials: Vec<Credential>,
+    policy: Policy,
+    verify: bool,
+    timeout: Duration,
+    handshake_first: HandshakeFirst,
+    connection_rate_limit: u64,
+}
+
+impl Acceptor {
+    /// Loads, checks and builds everything; an acceptor that exists can serve.
+    pub fn new(ready: Ready, settings: &Settings) -> Result<Self, SetupError> {
+        let inventory = ready.inventory();
+        let credentials = credential::load(settings)?;
+        let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
+        let policy = Policy::new(settings, inventory)?;
+        let plan = Plan {
+            policy: &policy,
+            verify: settings.verify,
+            bundle: bundle.as_ref(),
+            tiers: inventory.version() >= (3, 5),
+        };
+        let mut contexts = Vec::with_capacity(credentials.len().max(1));
+        for credential in &credentials {
+            contexts.push(context::build(&plan, Some(credential))?);
+        }
+        if contexts.is_empty() {
+            contexts.push(context::build(&plan, None)?);
+        }
+        Ok(Self {
+            contexts,
+            credentials,
+            policy,
+            verify: settings.verify,
+            timeout: settings.timeout,
+            handshake_first: settings.handshake_first,
+            connection_rate_limit: settings.connection_rate_limit,
+        })
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub fn verifies_clients(&self) -> bool {
+        self.verify
+    }
+
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub fn handshake_first(&self) -> HandshakeFirst {
+        self.handshake_first
+    }
+
+    pub fn connection_rate_limit(&self) -> u64 {
+        self.connection_rate_limit
+    }
+
+    /// Can any handshake succeed?
+    pub fn has_certificate(&self) -> bool {
+        !self.credentials.is_empty()
+    }
+
+    /// End of validity of the default certificate, RFC 3339.
+    pub fn not_after(&self) -> Option<String> {
+        peer::rfc3339(self.credentials.first()?.chain.first()?.not_after())
+    }
+
+    /// What an operator should know about this generation, for the log.
+    pub fn remarks(&self, ready: Ready) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let list = |names: Vec<&str>| names.join(", ");
+        remarks.push(format!(
+            "TLS {} to {}, cipher suites: {}",
+            self.policy.min_version.text(),
+            self.policy.max_version.text(),
+            list(self.policy.suites.iter().map(|suite| suite.name).collect()),
+        ));
+        remarks.push(format!(
+            "TLS groups: {}",
+            list(self.policy.groups.iter().map(|group| group.name).collect())
+        ));
+        let missing: Vec<_> = super::names::GROUPS
+            .iter()
+            .filter(|group| !ready.inventory().has_group(group))
+            .collect();
+        if let Some(first) = missing.first() {
+            remarks.push(format!(
+                "TLS groups not available: {} (need OpenSSL {} or later; this is {})",
+                list(missing.iter().map(|group| group.name).collect()),
+                first.since,
+                ready.inventory().library,
+            ));
+        }
+        remarks
+    }
+
+    /// Settings that will surprise somebody, for the log at warning level.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for credential in &self.credentials {
+            let curve = credential.curve.and_then(super::names::group_by_id);
+            let tls12 = self.policy.min_version == super::names::Version::Tls12;
+            if let (true, Some(curve)) = (tls12, curve) {
+                if !self.policy.groups.contains(&curve) {
+                    warnings.push(format!(
+                        "TLS 1.2 clients cannot use the certificate on {}: OpenSSL wants its \
+                         curve in 'curve_preferences', too",
+                        curve.name
+                    ));
+                }
+            }
+        }
+        warnings
+    }
+
+    /// Takes `socket` through a handshake. `gate` bounds how many handshakes compute at once; it
+    /// is held while computing, never while waiting for the peer. Nothing is written to a peer
+    /// whose first bytes are not TLS.
+    pub async fn accept<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: Socket<T>,
+        gate: &Semaphore,
+    ) -> Result<(Stream<T>, Peer), HandshakeError> {
+        match tokio::time::timeout(self.timeout, self.handshake(socket, gate)).await {
+            Ok(result) => result,
+            Err(_) => Err(HandshakeError::Timeout),
+        }
+    }
+
+    async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut socket: Socket<T>,
+        gate: &Semaphore,
+    ) -> Result<(Stream<T>, Peer), HandshakeError> {
+        let hello = first_record(&mut socket).await?;
+        let index = credential::choose(&self.credentials, hello.as_ref());
+        let library = |error: openssl::error::ErrorStack| {
+            HandshakeError::Protocol(super::error::stack(&error))
+        };
+        let mut ssl = Ssl::new(&self.contexts[index]).map_err(library)?;
+        ssl.set_ex_data(finding_index(), Mutex::new(None));
+        let mut stream = Stream::tls(ssl, socket).map_err(library)?;
+        let Stream::Tls(tls) = &mut stream else { return Err(HandshakeError::NotTls) };
+        let result = loop {
+            let permit = gate.acquire().await;
+            let step = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut **tls).poll_accept(cx)));
+            let step = step.await;
+            drop(permit);
+            match step {
+                Poll::Ready(result) => break result,
+                Poll::Pending => woken().await,
+            }
+        };
+        if let Err(error) = result {
+            // The alert is still in the gather buffer.
+            let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
+            if !self.has_certificate() {
+                return Err(HandshakeError::NoCertificateConfigured);
+            }
+            let finding = tls.ssl().ex_data(finding_index());
+            let finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
+            return Err(HandshakeError::from_openssl(&error, hello.as_ref(), finding));
+        }
+        let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
+        let peer = Peer::of(tls.ssl());
+        Ok((stream, peer))
+    }
+}
+
+/// Waits until the task is woken once; the wake-up was registered by the poll before.
+async fn woken() {
+    let mut first = true;
+    std::future::poll_fn(
+        |_| {
+            if std::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) }
+        },
+    )
+    .await;
+}
+
+/// Waits for a whole first record, so that a half-open connection holds its few bytes and no SSL
+/// object, and plaintext is answered with nothing.
+async fn first_record<T: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut Socket<T>,
+) -> Result<Option<ClientHello>, HandshakeError> {
+    loop {
+        match sniff::opening(socket.sniffed()) {
+            Opening::Handshake => return Ok(sniff::client_hello(socket.sniffed())),
+            Opening::Other => return Err(HandshakeError::NotTls),
+            Opening::Need(count) => match socket.sniff(count).await {
+                Ok(have) if have < count => {
+                    // The end came early: a plaintext peer is still told from a broken TLS one.
+                    return Err(match sniff::opening(socket.sniffed()) {
+                        Opening::Other => HandshakeError::NotTls,
+                        _ => HandshakeError::Eof,
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => return Err(HandshakeError::Io(super::error::io_text(&error))),
+            },
+        }
+    }
+}

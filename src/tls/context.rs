@@ -1,0 +1,187 @@
+//! The only builder of a server's SSL_CTX. Every option is set here; no default is relied upon.
+
+use super::credential::Credential;
+use super::error::{SetupError, VerifyFailure, verify_reason};
+use super::ffi;
+use super::names::Version;
+use super::peer;
+use super::policy::Policy;
+use super::trust::{self, Bundle};
+use crate::limits::TLS_READ_AHEAD;
+use openssl::error::ErrorStack;
+use openssl::ex_data::Index;
+use openssl::ssl::{
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
+    SslVerifyMode, SslVersion,
+};
+use openssl::x509::{X509StoreContext, X509StoreContextRef};
+use std::sync::{Mutex, OnceLock};
+
+/// Where the verify callback leaves its finding.
+pub type Finding = Mutex<Option<VerifyFailure>>;
+
+pub fn finding_index() -> Index<Ssl, Finding> {
+    static INDEX: OnceLock<Index<Ssl, Finding>> = OnceLock::new();
+    *INDEX.get_or_init(|| Ssl::new_ex_index().expect("OpenSSL has room for another ex_data index"))
+}
+
+/// Everything of a context but its certificate.
+pub struct Plan<'a> {
+    pub policy: &'a Policy,
+    /// Require and verify client certificates.
+    pub verify: bool,
+    pub bundle: Option<&'a Bundle>,
+    /// At least OpenSSL 3.3: groups may be tiered, so that a hybrid both know is always used.
+    pub tiers: bool,
+}
+
+fn step<T>(step: &'static str, result: Result<T, ErrorStack>) -> Result<T, SetupError> {
+    result.map_err(|source| SetupError::Library { step, source })
+}
+
+/// Builds a context that serves `credential` under `plan`.
+pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslContext, SetupError> {
+    let mut builder = step("a context", SslContextBuilder::new(SslMethod::tls_server()))?;
+    versions(&mut builder, plan.policy)?;
+    algorithms(&mut builder, plan)?;
+    // A system-wide configuration may have switched it on.
+    builder.clear_options(SslOptions::ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+    builder.set_options(
+        SslOptions::CIPHER_SERVER_PREFERENCE
+            | SslOptions::PRIORITIZE_CHACHA
+            | SslOptions::NO_RENEGOTIATION
+            | SslOptions::NO_COMPRESSION,
+    );
+    builder.set_mode(
+        SslMode::ENABLE_PARTIAL_WRITE
+            | SslMode::ACCEPT_MOVING_WRITE_BUFFER
+            | SslMode::RELEASE_BUFFERS
+            | SslMode::AUTO_RETRY,
+    );
+    builder.set_read_ahead(true);
+    resumption(&mut builder, plan)?;
+    if let Some(credential) = credential {
+        certificate(&mut builder, credential)?;
+    }
+    if plan.verify {
+        trust::apply(&mut builder, plan.bundle)?;
+        builder.set_verify_callback(
+            SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
+            verify_callback,
+        );
+    } else {
+        builder.set_verify(SslVerifyMode::NONE);
+    }
+    let context = builder.build();
+    ffi::set_read_buffer_len(&context, TLS_READ_AHEAD);
+    read_back(&context, plan.policy)?;
+    Ok(context)
+}
+
+/// POLICY: SP 800-52r2 3.1. The system's policy may be stricter than the configuration and wins.
+fn versions(builder: &mut SslContextBuilder, policy: &Policy) -> Result<(), SetupError> {
+    let version = |version| match version {
+        Version::Tls12 => SslVersion::TLS1_2,
+        Version::Tls13 => SslVersion::TLS1_3,
+    };
+    let system_wants_13 = builder.min_proto_version() == Some(SslVersion::TLS1_3);
+    let min = if system_wants_13 { Version::Tls13 } else { policy.min_version };
+    step("the lowest version", builder.set_min_proto_version(Some(version(min))))?;
+    step("the highest version", builder.set_max_proto_version(Some(version(policy.max_version))))
+}
+
+fn algorithms(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), SetupError> {
+    let join = |version| {
+        let names: Vec<_> = plan.policy.suites_of(version).map(|suite| suite.openssl).collect();
+        names.join(":")
+    };
+    let (tls12, tls13) = (join(Version::Tls12), join(Version::Tls13));
+    if tls12.is_empty() && tls13.is_empty() {
+        return Err(SetupError::NothingLeft { what: "cipher suite" });
+    }
+    step("the TLS 1.3 suites", builder.set_ciphersuites(&tls13))?;
+    // An empty list is an error to OpenSSL; without TLS 1.2 suites the policy has no TLS 1.2.
+    if !tls12.is_empty() {
+        step("the TLS 1.2 suites", builder.set_cipher_list(&tls12))?;
+    }
+    let names = |hybrid| -> Vec<&str> {
+        let groups = plan.policy.groups.iter().filter(|group| group.hybrid == hybrid);
+        groups.map(|group| group.openssl).collect()
+    };
+    let (hybrids, classical) = (names(true), names(false));
+    if hybrids.is_empty() && classical.is_empty() {
+        return Err(SetupError::NothingLeft { what: "key exchange group" });
+    }
+    // COMPAT: Go asks a client again to reach a hybrid both know; OpenSSL does for a first tier.
+    let tier = if plan.tiers && !hybrids.is_empty() && !classical.is_empty() { "/" } else { ":" };
+    let lists = [hybrids.join(":"), classical.join(":")];
+    let lists: Vec<_> = lists.into_iter().filter(|list| !list.is_empty()).collect();
+    step("the key exchange groups", builder.set_groups_list(&lists.join(tier)))?;
+    step("the signature algorithms", builder.set_sigalgs_list(&plan.policy.signatures.join(":")))
+}
+
+/// Tickets are keyed per context, so they die with the generation that made them. A listener that
+/// verifies clients resumes nothing: a session must not outlive the check of its certificate.
+fn resumption(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), SetupError> {
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    if plan.verify {
+        builder.set_options(SslOptions::NO_TICKET);
+        return step("no tickets", builder.set_num_tickets(0));
+    }
+    builder.clear_options(SslOptions::NO_TICKET);
+    step("the session id context", builder.set_session_id_context(b"natssl"))?;
+    // COMPAT: Go sends one.
+    step("one ticket", builder.set_num_tickets(1))
+}
+
+fn certificate(builder: &mut SslContextBuilder, credential: &Credential) -> Result<(), SetupError> {
+    let [leaf, intermediates @ ..] = credential.chain.as_slice() else { return Ok(()) };
+    step("the certificate", builder.set_certificate(leaf))?;
+    step("the private key", builder.set_private_key(&credential.key))?;
+    for intermediate in intermediates {
+        step("an intermediate", builder.add_extra_chain_cert(intermediate.clone()))?;
+    }
+    step("certificate and key together", builder.check_private_key())
+}
+
+/// Refuses a context that dropped what the policy holds: OpenSSL removes in silence what the
+/// active provider lacks.
+fn read_back(context: &SslContext, policy: &Policy) -> Result<(), SetupError> {
+    let offered = ffi::context_suites(context);
+    // With a ceiling of TLS 1.2 or a floor of 1.3, OpenSSL still lists the other family.
+    match policy.suites.iter().find(|suite| !offered.contains(&suite.id)) {
+        None => Ok(()),
+        Some(suite) => Err(SetupError::SuiteUnavailable {
+            name: suite.name,
+            library: openssl::version::version().to_owned(),
+        }),
+    }
+}
+
+/// Records why a certificate was refused and turns the result into the one whose alert Go sends.
+fn verify_callback(good: bool, context: &mut X509StoreContextRef) -> bool {
+    if good {
+        return true;
+    }
+    let code = context.error().as_raw();
+    let certificate = context.current_cert();
+    let time = |at: Option<&openssl::asn1::Asn1TimeRef>| {
+        at.and_then(peer::rfc3339).unwrap_or_else(|| "unknown".to_owned())
+    };
+    let (reason, alert) = verify_reason(
+        code,
+        &peer::now_rfc3339(),
+        &time(certificate.map(|c| c.not_before())),
+        &time(certificate.map(|c| c.not_after())),
+    );
+    let certificate =
+        certificate.and_then(|c| Some((peer::subject_text(c), peer::certificate_sha256(c)?)));
+    if let Ok(index) = X509StoreContext::ssl_idx() {
+        let finding = context.ex_data(index).and_then(|ssl| ssl.ex_data(finding_index()));
+        if let Some(Ok(mut finding)) = finding.map(Mutex::lock) {
+            *finding = Some(VerifyFailure { reason, certificate });
+        }
+    }
+    context.set_error(ffi::verify_result(alert));
+    false
+}

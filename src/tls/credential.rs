@@ -1,0 +1,220 @@
+//! Certificate chains with their keys: loading, checking, and the choice among several.
+
+use super::error::{PairError, SetupError};
+use super::names::{KeyKind, SUITES, Version};
+use super::settings::{CertificateFiles, Settings};
+use super::sniff::ClientHello;
+use crate::limits::TLS_FILE_MAX;
+use crate::secret::Secret;
+use openssl::error::ErrorStack;
+use openssl::pkey::{Id, PKey, PKeyRef, Private};
+use openssl::x509::X509;
+use std::io::Read;
+use std::path::Path;
+
+/// A chain and its private key, checked to belong together.
+pub struct Credential {
+    /// Leaf first, then intermediates as in the file.
+    pub chain: Vec<X509>,
+    pub key: PKey<Private>,
+    pub kind: KeyKind,
+    /// DNS names and IP addresses of the leaf, lower case.
+    pub names: Vec<String>,
+    /// IANA code point of the key's curve, where it has one.
+    pub curve: Option<u16>,
+}
+
+/// Reads a file whole, with a bound.
+pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    std::fs::File::open(path)?.take(TLS_FILE_MAX + 1).read_to_end(&mut data)?;
+    if data.len() as u64 > TLS_FILE_MAX {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(data)
+}
+
+fn read_pair_file(path: &Path) -> Result<Vec<u8>, PairError> {
+    read_file(path).map_err(|source| PairError::File { path: path.into(), source })
+}
+
+/// Loads every pair of the settings; the first is the default.
+pub fn load(settings: &Settings) -> Result<Vec<Credential>, SetupError> {
+    let passphrase = settings.passphrase.read().map_err(SetupError::Passphrase)?;
+    let count = settings.certificates.len();
+    let mut credentials = Vec::with_capacity(count);
+    for (index, files) in settings.certificates.iter().enumerate() {
+        let credential = load_pair(files, passphrase.as_ref())
+            .map_err(|reason| SetupError::Pair { index, count, reason })?;
+        credentials.push(credential);
+    }
+    Ok(credentials)
+}
+
+fn load_pair(
+    files: &CertificateFiles,
+    passphrase: Option<&Secret>,
+) -> Result<Credential, PairError> {
+    let certificate = read_pair_file(&files.certificate)?;
+    let key_text = read_pair_file(&files.key)?;
+    let labels = pem_labels(&certificate);
+    if !labels.iter().any(|label| is_certificate(label)) {
+        let key = labels.iter().any(|label| label.ends_with("PRIVATE KEY"));
+        return Err(if key { PairError::Switched } else { PairError::NoCertificate });
+    }
+    let chain = X509::stack_from_pem(&certificate).map_err(PairError::BadCertificate)?;
+    let Some(leaf) = chain.first() else { return Err(PairError::NoCertificate) };
+    let key = load_key(&key_text, passphrase)?;
+    let public = leaf.public_key().map_err(PairError::BadCertificate)?;
+    if public.id() != key.id() {
+        return Err(PairError::TypeMismatch);
+    }
+    if !public.public_eq(&key) {
+        return Err(PairError::Mismatch);
+    }
+    let (kind, curve) = key_kind(&key);
+    let names = leaf_names(leaf);
+    Ok(Credential { kind, curve, names, chain, key })
+}
+
+fn load_key(text: &[u8], passphrase: Option<&Secret>) -> Result<PKey<Private>, PairError> {
+    if !pem_labels(text).iter().any(|label| label.ends_with("PRIVATE KEY")) {
+        return Err(PairError::NoKey);
+    }
+    // Without a callback OpenSSL would ask on the terminal.
+    let mut asked = false;
+    let key = PKey::private_key_from_pem_callback(text, |buffer| {
+        asked = true;
+        let Some(secret) = passphrase else { return Err(ErrorStack::get()) };
+        let secret = secret.expose().as_bytes();
+        let Some(target) = buffer.get_mut(..secret.len()) else { return Err(ErrorStack::get()) };
+        target.copy_from_slice(secret);
+        Ok(secret.len())
+    });
+    key.map_err(|error| match (asked, passphrase) {
+        (true, None) => PairError::KeyEncrypted,
+        (true, Some(_)) => PairError::WrongPassphrase,
+        (false, _) => PairError::BadKey(error),
+    })
+}
+
+fn is_certificate(label: &str) -> bool {
+    matches!(label, "CERTIFICATE" | "X509 CERTIFICATE")
+}
+
+/// Labels of the PEM blocks in a text.
+pub(super) fn pem_labels(text: &[u8]) -> Vec<String> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let mut labels = Vec::new();
+    for line in text.split(|&b| b == b'\n' || b == b'\r') {
+        let Some(rest) = line.strip_prefix(BEGIN) else { continue };
+        if let Some(at) = memchr::memmem::find(rest, b"-----") {
+            labels.push(String::from_utf8_lossy(&rest[..at]).into_owned());
+        }
+    }
+    labels
+}
+
+fn key_kind(key: &PKeyRef<Private>) -> (KeyKind, Option<u16>) {
+    match key.id() {
+        Id::RSA | Id::RSA_PSS => (KeyKind::Rsa, None),
+        Id::EC => {
+            let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+            let curve = match curve {
+                Some(openssl::nid::Nid::X9_62_PRIME256V1) => Some(0x0017),
+                Some(openssl::nid::Nid::SECP384R1) => Some(0x0018),
+                Some(openssl::nid::Nid::SECP521R1) => Some(0x0019),
+                _ => None,
+            };
+            (KeyKind::Ecdsa, curve)
+        }
+        Id::ED25519 => (KeyKind::Ed25519, None),
+        _ => (KeyKind::Other, None),
+    }
+}
+
+fn leaf_names(leaf: &X509) -> Vec<String> {
+    let Some(names) = leaf.subject_alt_names() else { return Vec::new() };
+    names.iter().filter_map(|name| name.dnsname()).map(str::to_ascii_lowercase).collect()
+}
+
+/// The credential for a ClientHello: the first that it can use, else the first of all
+/// (COMPAT: Go's `SupportsCertificate`).
+pub fn choose(credentials: &[Credential], hello: Option<&ClientHello>) -> usize {
+    let Some(hello) = hello else { return 0 };
+    credentials.iter().position(|credential| credential.suits(hello)).unwrap_or(0)
+}
+
+impl Credential {
+    fn suits(&self, hello: &ClientHello) -> bool {
+        if let Some(name) = &hello.server_name {
+            if !self.names.iter().any(|pattern| name_matches(pattern, name)) {
+                return false;
+            }
+        }
+        if hello.versions.contains(&0x0304) {
+            return hello.signatures.iter().any(|scheme| self.signs(*scheme));
+        }
+        let suite = hello.suites.iter().any(|id| {
+            SUITES.iter().any(|suite| {
+                suite.id == *id
+                    && suite.version == Version::Tls12
+                    && match self.kind {
+                        // RFC 8422 section 5.10: EdDSA keys use the ECDSA suites.
+                        KeyKind::Ed25519 => suite.auth == Some(KeyKind::Ecdsa),
+                        kind => suite.auth == Some(kind),
+                    }
+            })
+        });
+        let signature = hello.signatures.is_empty()
+            || hello.signatures.iter().any(|scheme| self.signs(*scheme));
+        suite && signature
+    }
+
+    /// Can the key make this signature scheme (RFC 8446 section 4.2.3)?
+    fn signs(&self, scheme: u16) -> bool {
+        match self.kind {
+            KeyKind::Rsa => {
+                matches!(scheme, 0x0401 | 0x0501 | 0x0601 | 0x0804..=0x0806 | 0x0809..=0x080b)
+            }
+            KeyKind::Ecdsa => match self.curve {
+                Some(0x0017) => scheme == 0x0403,
+                Some(0x0018) => scheme == 0x0503,
+                Some(0x0019) => scheme == 0x0603,
+                _ => false,
+            },
+            KeyKind::Ed25519 => scheme == 0x0807,
+            KeyKind::Other => true,
+        }
+    }
+}
+
+/// A leftmost `*` label stands for exactly one label (RFC 6125 section 6.4.3).
+fn name_matches(pattern: &str, name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    match pattern.strip_prefix("*.") {
+        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
+        None => pattern == name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcard_names_cover_one_label() {
+        assert!(name_matches("*.example.com", "a.example.com"));
+        assert!(!name_matches("*.example.com", "a.b.example.com"));
+        assert!(!name_matches("*.example.com", "example.com"));
+        assert!(name_matches("a.example.com", "a.example.com."));
+    }
+
+    #[test]
+    fn labels_are_found_among_other_text() {
+        let text =
+            b"Bag Attributes\r\n-----BEGIN EC PARAMETERS-----\r\nx\n-----BEGIN CERTIFICATE-----\n";
+        assert_eq!(pem_labels(text), ["EC PARAMETERS", "CERTIFICATE"]);
+        assert!(pem_labels(b"\x30\x82\x01").is_empty());
+    }
+}

@@ -1,0 +1,404 @@
+//! What can go wrong with TLS, in words an operator can act on.
+//!
+//! COMPAT: texts are those of nats-server (Go) wherever it has one; operators grep for them.
+
+use super::sniff::ClientHello;
+use openssl::error::ErrorStack;
+use openssl::ssl::ErrorCode;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why a `tls {}` block cannot be put to use. Found at start, by `-t` and on reload.
+#[derive(Debug)]
+pub enum SetupError {
+    SuiteUnavailable {
+        name: &'static str,
+        library: String,
+    },
+    GroupUnavailable {
+        name: &'static str,
+        since: &'static str,
+        library: String,
+    },
+    /// Opening or reading; Display is Go's `open PATH: reason`.
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A chain and key that cannot be used; `index` and `count` where there are several.
+    Pair {
+        index: usize,
+        count: usize,
+        reason: PairError,
+    },
+    /// `ca_file` without a certificate in it.
+    NoCa,
+    Passphrase(String),
+    /// Nothing the peer could negotiate remains.
+    NothingLeft {
+        what: &'static str,
+    },
+    /// The library refused a setting of a context.
+    Library {
+        step: &'static str,
+        source: ErrorStack,
+    },
+}
+
+/// Why a chain and key cannot be used together.
+#[derive(Debug)]
+pub enum PairError {
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    NoCertificate,
+    /// The certificate file holds only a private key.
+    Switched,
+    BadCertificate(ErrorStack),
+    NoKey,
+    KeyEncrypted,
+    /// A passphrase was given and does not open the key.
+    WrongPassphrase,
+    BadKey(ErrorStack),
+    /// Same type, other key.
+    Mismatch,
+    TypeMismatch,
+    Library(ErrorStack),
+}
+
+/// An `io::Error` the way Go prints it: `no such file or directory`, without `(os error 2)`.
+pub(crate) fn io_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SuiteUnavailable { name, library } => write!(
+                f,
+                "cipher suite {name} is not offered by {library}: no OpenSSL a distribution ships \
+                 has it, or the active provider leaves it out; take it out of 'cipher_suites'"
+            ),
+            Self::GroupUnavailable { name, since, library } => write!(
+                f,
+                "curve preference {name} needs OpenSSL {since} or later, and this is {library}; \
+                 take it out of 'curve_preferences', or use a build with --features vendored"
+            ),
+            Self::File { path, source } => {
+                write!(f, "open {}: {}", path.display(), io_text(source))
+            }
+            Self::Pair { index, count, reason } if *count > 1 => {
+                write!(f, "error parsing X509 certificate/key pair {}/{count}: {reason}", index + 1)
+            }
+            Self::Pair { reason, .. } => {
+                write!(f, "error parsing X509 certificate/key pair: {reason}")
+            }
+            Self::NoCa => f.write_str("failed to parse root ca certificate"),
+            Self::Passphrase(text) => f.write_str(text),
+            Self::NothingLeft { what } => write!(f, "no {what} is left to negotiate"),
+            Self::Library { step, source } => {
+                write!(f, "OpenSSL refused {step}: {}", stack(source))
+            }
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+impl fmt::Display for PairError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, source } => {
+                write!(f, "open {}: {}", path.display(), io_text(source))
+            }
+            Self::NoCertificate => {
+                f.write_str("tls: failed to find any PEM data in certificate input")
+            }
+            Self::Switched => f.write_str(
+                "tls: failed to find certificate PEM data in certificate input, but did find a \
+                 private key; PEM inputs may have been switched",
+            ),
+            Self::BadCertificate(error) => {
+                write!(f, "tls: failed to parse certificate: {}", stack(error))
+            }
+            Self::NoKey => f.write_str("tls: failed to find any PEM data in key input"),
+            Self::KeyEncrypted => f.write_str(
+                "tls: failed to parse private key: the key is encrypted; give its passphrase with \
+                 'key_password_file', 'key_password_env' or 'key_password_credential'",
+            ),
+            Self::WrongPassphrase => f.write_str(
+                "tls: failed to parse private key: the passphrase does not open the key",
+            ),
+            Self::BadKey(error) => write!(f, "tls: failed to parse private key: {}", stack(error)),
+            Self::Mismatch => f.write_str("tls: private key does not match public key"),
+            Self::TypeMismatch => {
+                f.write_str("tls: private key type does not match public key type")
+            }
+            Self::Library(error) => write!(f, "tls: {}", stack(error)),
+        }
+    }
+}
+
+/// OpenSSL's own words; its stack may be empty even on failure.
+pub(super) fn stack(error: &ErrorStack) -> String {
+    let texts: Vec<_> = error.errors().iter().filter_map(|e| e.reason()).collect();
+    if texts.is_empty() { "OpenSSL gave no reason".to_owned() } else { texts.join("; ") }
+}
+
+/// Why a handshake failed. `Display` is the text after `TLS handshake error: `.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// The first bytes are no TLS record. Nothing was sent.
+    NotTls,
+    /// The time limit passed.
+    Timeout,
+    /// The peer closed the connection.
+    Eof,
+    /// No certificate is configured (`tls {}`).
+    NoCertificateConfigured,
+    /// `verify`, and the client presented none.
+    NoClientCertificate,
+    /// The client's certificate was refused.
+    Verify(VerifyFailure),
+    Version {
+        offered: Vec<u16>,
+    },
+    NoSharedSuite {
+        offered: Vec<u16>,
+    },
+    NoSharedGroup,
+    /// The peer sent a fatal alert.
+    Alert(u8),
+    Io(String),
+    /// Anything else, in OpenSSL's words.
+    Protocol(String),
+}
+
+/// The certificate that was refused and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyFailure {
+    pub reason: String,
+    /// Subject and SHA-256 of the refused certificate.
+    pub certificate: Option<(String, String)>,
+}
+
+impl HandshakeError {
+    /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: spec/tls.md 3.3).
+    pub fn is_probe(&self) -> bool {
+        matches!(self, Self::NotTls | Self::Timeout)
+    }
+
+    /// Names what OpenSSL reported, with what the client had offered.
+    pub(super) fn from_openssl(
+        error: &openssl::ssl::Error,
+        hello: Option<&ClientHello>,
+        verify: Option<VerifyFailure>,
+    ) -> Self {
+        if let Some(io) = error.io_error() {
+            return match io.kind() {
+                std::io::ErrorKind::UnexpectedEof => Self::Eof,
+                _ => Self::Io(io_text(io)),
+            };
+        }
+        let Some(stack) = error.ssl_error() else {
+            // The peer closed without a word, or with close_notify.
+            return match error.code() {
+                ErrorCode::SYSCALL | ErrorCode::ZERO_RETURN => Self::Eof,
+                _ => Self::Protocol("OpenSSL gave no reason".to_owned()),
+            };
+        };
+        let Some(first) = stack.errors().first() else {
+            return Self::Protocol("OpenSSL gave no reason".to_owned());
+        };
+        /// ERR_LIB_SSL; the codes below are its reasons (openssl/sslerr.h).
+        const LIB_SSL: i32 = 20;
+        const ALERT: i32 = 1000;
+        if first.library_code() != LIB_SSL {
+            return Self::Protocol(super::error::stack(stack));
+        }
+        let offered = |list: fn(&ClientHello) -> &Vec<u16>| {
+            hello.map(|hello| list(hello).clone()).unwrap_or_default()
+        };
+        match first.reason_code() {
+            134 => match verify {
+                Some(failure) => Self::Verify(failure),
+                None => Self::Protocol(super::error::stack(stack)),
+            },
+            199 => Self::NoClientCertificate,
+            193 => Self::NoSharedSuite { offered: offered(|h| &h.suites) },
+            258 | 252 => Self::Version { offered: offered(|h| &h.versions) },
+            101 | 295 | 410 => Self::NoSharedGroup,
+            294 => Self::Eof,
+            code if (ALERT..ALERT + 256).contains(&code) => {
+                Self::Alert(u8::try_from(code - ALERT).unwrap_or(u8::MAX))
+            }
+            _ => Self::Protocol(super::error::stack(stack)),
+        }
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTls => f.write_str("tls: first record does not look like a TLS handshake"),
+            Self::Timeout => f.write_str("i/o timeout"),
+            Self::Eof => f.write_str("EOF"),
+            Self::NoCertificateConfigured => f.write_str("tls: no certificates configured"),
+            Self::NoClientCertificate => f.write_str("tls: client didn't provide a certificate"),
+            Self::Verify(failure) => {
+                write!(f, "tls: failed to verify certificate: {}", failure.reason)?;
+                match &failure.certificate {
+                    Some((subject, sha256)) => write!(f, " ({subject} SHA-256: {sha256})"),
+                    None => Ok(()),
+                }
+            }
+            Self::Version { offered } => {
+                write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))
+            }
+            Self::NoSharedSuite { offered } => write!(
+                f,
+                "tls: no cipher suite supported by both client and server; client offered: {}",
+                Hex(offered)
+            ),
+            Self::NoSharedGroup => {
+                f.write_str("tls: no key exchanges supported by both client and server")
+            }
+            Self::Alert(number) => write!(f, "remote error: tls: {}", alert_text(*number)),
+            Self::Io(text) | Self::Protocol(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for HandshakeError {}
+
+/// `[c027 ff]`, Go's `%x` of a slice.
+struct Hex<'a>(&'a [u16]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (i, value) in self.0.iter().enumerate() {
+            write!(f, "{}{value:x}", if i > 0 { " " } else { "" })?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// Go's words for alerts (RFC 8446 section 6).
+fn alert_text(number: u8) -> String {
+    match number {
+        0 => "close notify",
+        10 => "unexpected message",
+        20 => "bad record MAC",
+        22 => "record overflow",
+        40 => "handshake failure",
+        42 => "bad certificate",
+        43 => "unsupported certificate",
+        44 => "revoked certificate",
+        45 => "expired certificate",
+        46 => "unknown certificate",
+        47 => "illegal parameter",
+        48 => "unknown certificate authority",
+        49 => "access denied",
+        50 => "error decoding message",
+        51 => "error decrypting message",
+        70 => "protocol version not supported",
+        71 => "insufficient security level",
+        80 => "internal error",
+        86 => "inappropriate fallback",
+        90 => "user canceled",
+        109 => "missing extension",
+        110 => "unsupported extension",
+        112 => "unrecognized name",
+        113 => "bad certificate status response",
+        115 => "unknown PSK identity",
+        116 => "certificate required",
+        120 => "no application protocol",
+        other => return format!("alert({other})"),
+    }
+    .to_owned()
+}
+
+/// Go's words for a verification result, and the result whose alert Go would send: unknown
+/// authority 48, expired or not yet valid 45, everything else 42 (COMPAT: spec/tls.md 3.4).
+pub(super) fn verify_reason(
+    code: i32,
+    now: &str,
+    not_before: &str,
+    not_after: &str,
+) -> (String, i32) {
+    const CERT_NOT_YET_VALID: i32 = 9;
+    const CERT_HAS_EXPIRED: i32 = 10;
+    const ISSUER_LOCALLY: i32 = 20;
+    const INVALID_PURPOSE: i32 = 26;
+    const CERT_REJECTED: i32 = 28;
+    match code {
+        // No issuer, self-signed, bad signature, chain cut short, untrusted.
+        2 | 7 | 18..=22 | 27 => {
+            ("x509: certificate signed by unknown authority".to_owned(), ISSUER_LOCALLY)
+        }
+        CERT_NOT_YET_VALID => (
+            format!(
+                "x509: certificate has expired or is not yet valid: current time {now} is before \
+                 {not_before}"
+            ),
+            CERT_HAS_EXPIRED,
+        ),
+        CERT_HAS_EXPIRED => (
+            format!(
+                "x509: certificate has expired or is not yet valid: current time {now} is after \
+                 {not_after}"
+            ),
+            CERT_HAS_EXPIRED,
+        ),
+        INVALID_PURPOSE => {
+            ("x509: certificate specifies an incompatible key usage".to_owned(), CERT_REJECTED)
+        }
+        other => {
+            let text = verify_text(other);
+            (format!("x509: {text}"), CERT_REJECTED)
+        }
+    }
+}
+
+fn verify_text(code: i32) -> String {
+    match code {
+        23 => "certificate revoked".to_owned(),
+        24 => "certificate is not authorized to sign other certificates".to_owned(),
+        25 => "too many intermediates for path length constraint".to_owned(),
+        66 | 67 => "certificate key is too small".to_owned(),
+        68 => "certificate is signed with an insecure algorithm".to_owned(),
+        _ => format!("verification failed with OpenSSL error {code}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_those_operators_know() {
+        let suites = HandshakeError::NoSharedSuite { offered: vec![0xc027, 0xff] };
+        assert!(suites.to_string().ends_with("client offered: [c027 ff]"));
+        assert_eq!(
+            HandshakeError::Alert(48).to_string(),
+            "remote error: tls: unknown certificate authority"
+        );
+        let error = std::io::Error::from_raw_os_error(2);
+        assert_eq!(io_text(&error), "no such file or directory");
+    }
+
+    #[test]
+    fn expired_and_not_yet_valid_share_an_alert() {
+        assert_eq!(verify_reason(9, "a", "b", "c").1, verify_reason(10, "a", "b", "c").1);
+        assert_eq!(verify_reason(20, "", "", "").1, 20);
+        assert_eq!(verify_reason(26, "", "", "").1, 28);
+    }
+}

@@ -1,0 +1,157 @@
+//! All unsafe code of the program: one C call a function, its result turned into a Rust type.
+//!
+//! What the crates `openssl` and `tokio-openssl` wrap is used through them; here stands only what
+//! they lack.
+
+#![allow(unsafe_code)]
+
+use foreign_types::ForeignTypeRef;
+use openssl::ssl::{SslContextRef, SslRef};
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
+use std::sync::OnceLock;
+
+unsafe extern "C" {
+    fn SSL_CTX_get_ciphers(ctx: *const openssl_sys::SSL_CTX) -> *mut openssl_sys::OPENSSL_STACK;
+    fn SSL_CIPHER_get_protocol_id(cipher: *const openssl_sys::SSL_CIPHER) -> u16;
+    fn SSL_CTX_set_default_read_buffer_len(ctx: *mut openssl_sys::SSL_CTX, len: usize);
+    fn EVP_default_properties_is_fips_enabled(libctx: *mut c_void) -> c_int;
+}
+
+/// Ids of the suites a context will really offer, provider filtering included.
+/// SSL_CTX_get_ciphers(3), SSL_CIPHER_get_protocol_id(3).
+pub fn context_suites(context: &SslContextRef) -> Vec<u16> {
+    let mut ids = Vec::new();
+    // SAFETY: the context outlives the call; the stack and its elements belong to the context and
+    // are only read. A null stack has -1 elements.
+    unsafe {
+        let stack = SSL_CTX_get_ciphers(context.as_ptr());
+        for i in 0..openssl_sys::OPENSSL_sk_num(stack) {
+            let cipher = openssl_sys::OPENSSL_sk_value(stack, i);
+            if !cipher.is_null() {
+                ids.push(SSL_CIPHER_get_protocol_id(cipher.cast()));
+            }
+        }
+    }
+    ids
+}
+
+/// Size of the read-ahead buffer in bytes. SSL_CTX_set_default_read_buffer_len(3).
+pub fn set_read_buffer_len(context: &SslContextRef, len: usize) {
+    // SAFETY: called while the context is being built, before any connection uses it.
+    unsafe { SSL_CTX_set_default_read_buffer_len(context.as_ptr(), len) }
+}
+
+/// Code point of the group of the present session; `None` before the handshake or without
+/// (EC)DHE. SSL_get_negotiated_group(3): a NID, or `0x0100_0000 |` the code point where the group
+/// has no NID.
+pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
+    const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
+    const NO_NID: c_long = 0x0100_0000;
+    // SAFETY: a control without arguments on a live object.
+    let value = unsafe {
+        openssl_sys::SSL_ctrl(ssl.as_ptr(), SSL_CTRL_GET_NEGOTIATED_GROUP, 0, std::ptr::null_mut())
+    };
+    match value {
+        415 => Some(0x0017),
+        715 => Some(0x0018),
+        716 => Some(0x0019),
+        1034 => Some(0x001d),
+        1035 => Some(0x001e),
+        value if value & NO_NID != 0 => u16::try_from(value & 0xffff).ok(),
+        _ => None,
+    }
+}
+
+/// Are the default properties of the library context `fips=yes`?
+/// EVP_default_properties_is_fips_enabled(3). Safe before any provider is loaded.
+pub fn fips_property() -> bool {
+    // SAFETY: null is the default library context.
+    unsafe { EVP_default_properties_is_fips_enabled(std::ptr::null_mut()) == 1 }
+}
+
+/// An object identifier in dotted form, whatever name OpenSSL has for it. OBJ_obj2txt(3).
+pub fn dotted_oid(object: &openssl::asn1::Asn1ObjectRef) -> String {
+    let mut text = [0u8; 256];
+    // SAFETY: the buffer is as long as said; the function ends what it writes with NUL.
+    let length =
+        unsafe { openssl_sys::OBJ_obj2txt(text.as_mut_ptr().cast(), 256, object.as_ptr(), 1) };
+    let length = usize::try_from(length).unwrap_or(0).min(text.len() - 1);
+    String::from_utf8_lossy(&text[..length]).into_owned()
+}
+
+/// A verification result by number. X509_STORE_CTX_set_error(3) takes any integer.
+pub fn verify_result(code: i32) -> openssl::x509::X509VerifyResult {
+    // SAFETY: the type is a plain number; every value prints.
+    unsafe { openssl::x509::X509VerifyResult::from_raw(code) }
+}
+
+type CryptRn =
+    unsafe extern "C" fn(*const c_char, *const c_char, *mut c_void, c_int) -> *mut c_char;
+
+/// The system's libcrypt, loaded when the first bcrypt hash is checked and never unloaded.
+/// dlopen(3), crypt_rn(3).
+fn libcrypt() -> Option<CryptRn> {
+    static LIBRARY: OnceLock<Option<CryptRn>> = OnceLock::new();
+    *LIBRARY.get_or_init(|| {
+        for name in [c"libcrypt.so.1", c"libcrypt.so.2"] {
+            // SAFETY: constant names; the handle is kept for ever, so the symbol stays valid, and
+            // both libraries document this type for crypt_rn.
+            unsafe {
+                let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+                if handle.is_null() {
+                    continue;
+                }
+                let symbol = libc::dlsym(handle, c"crypt_rn".as_ptr());
+                if !symbol.is_null() {
+                    return Some(std::mem::transmute::<*mut c_void, CryptRn>(symbol));
+                }
+            }
+        }
+        None
+    })
+}
+
+/// Is there a libcrypt that can check bcrypt hashes?
+pub fn has_libcrypt() -> bool {
+    libcrypt().is_some()
+}
+
+/// `phrase` hashed with the salt and cost of `setting`, in crypt(3) form. `None`: no libcrypt, a
+/// NUL in the input, or a setting it refuses.
+pub fn crypt(phrase: &[u8], setting: &str) -> Option<String> {
+    /// sizeof(struct crypt_data) of libxcrypt.
+    const CRYPT_DATA: c_int = 32768;
+    let crypt = libcrypt()?;
+    let phrase = CString::new(phrase).ok()?;
+    let setting = CString::new(setting).ok()?;
+    let mut data = vec![0u64; 32768 / 8];
+    // SAFETY: both strings end in NUL; `data` is as large as said, aligned and zeroed as
+    // crypt_rn(3) asks; the result is null or points into `data`.
+    let text = unsafe {
+        let result = crypt(phrase.as_ptr(), setting.as_ptr(), data.as_mut_ptr().cast(), CRYPT_DATA);
+        if result.is_null() {
+            None
+        } else {
+            CStr::from_ptr(result).to_str().ok().map(str::to_owned)
+        }
+    };
+    // The work area holds key material derived from the phrase.
+    data.fill(0);
+    std::hint::black_box(&data);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bcrypt_of_the_system_agrees_with_a_published_vector() {
+        // crypt_blowfish's own test vector.
+        let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        assert!(has_libcrypt(), "tests need libcrypt, a part of every glibc system");
+        assert_eq!(crypt(b"U*U", hash).as_deref(), Some(hash));
+        assert_ne!(crypt(b"U*V", hash).as_deref(), Some(hash));
+        assert_eq!(crypt(b"U\0U", hash), None);
+    }
+}

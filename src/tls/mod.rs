@@ -1,0 +1,33 @@
+//! The seam: every cryptographic decision and call of the program.
+//!
+//! `src/tls` and `fips/` are all an auditor has to read. Nothing here knows NATS, accounts or
+//! listeners; nothing outside names an algorithm. [`Ready`] proves that the library was started
+//! in order, and whatever computes asks for it.
+//!
+//! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
+
+pub mod acceptor;
+mod context;
+mod credential;
+pub mod crypto;
+pub mod error;
+mod ffi;
+pub mod names;
+pub mod peer;
+pub mod pki;
+mod policy;
+mod provider;
+mod ready;
+pub mod settings;
+pub mod sniff;
+pub mod stream;
+mod trust;
+
+pub use acceptor::Acceptor;
+pub use error::{HandshakeError, SetupError};
+pub use peer::Peer;
+pub use policy::Policy;
+pub use provider::Inventory;
+pub use ready::{Ready, Refusal, start};
+pub use settings::{CertificateFiles, HandshakeFirst, Passphrase, Settings};
+pub use stream::{Socket, Stream};

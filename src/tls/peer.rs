@@ -1,0 +1,182 @@
+//! Facts about the other end of a handshake, copied once into plain data.
+
+use super::ffi;
+use super::names;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::hash::{MessageDigest, hash};
+use openssl::nid::Nid;
+use openssl::ssl::{NameType, SslRef};
+use openssl::x509::X509Ref;
+
+/// What was negotiated, and with whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// `1.2` or `1.3`.
+    pub version: &'static str,
+    /// IANA name.
+    pub suite: String,
+    /// nats-server's name of the group, or its code point.
+    pub group: String,
+    pub server_name: Option<String>,
+    pub resumed: bool,
+    /// Certificates as sent, leaf first.
+    pub certificates: Vec<PeerCertificate>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCertificate {
+    pub subject: String,
+    /// Hex SHA-256 of the DER SubjectPublicKeyInfo: the form of a pin.
+    pub spki_sha256: String,
+    /// Hex SHA-256 of the DER certificate.
+    pub sha256: String,
+}
+
+impl Peer {
+    pub(super) fn of(ssl: &SslRef) -> Self {
+        let suite = ssl.current_cipher();
+        let suite = suite.and_then(|c| c.standard_name()).unwrap_or("unknown").to_owned();
+        let group = match ffi::negotiated_group(ssl) {
+            Some(id) => match names::group_by_id(id) {
+                Some(group) => group.name.to_owned(),
+                None => format!("0x{id:04x}"),
+            },
+            None => String::new(),
+        };
+        let mut certificates = Vec::new();
+        // On the accepting side OpenSSL's chain leaves the leaf out.
+        if let Some(leaf) = ssl.peer_certificate() {
+            certificates.extend(PeerCertificate::of(&leaf));
+            for certificate in ssl.peer_cert_chain().into_iter().flatten() {
+                certificates.extend(PeerCertificate::of(certificate));
+            }
+        }
+        Self {
+            version: match ssl.version2() {
+                Some(openssl::ssl::SslVersion::TLS1_3) => "1.3",
+                _ => "1.2",
+            },
+            suite,
+            group,
+            server_name: ssl.servername(NameType::HOST_NAME).map(str::to_owned),
+            resumed: ssl.session_reused(),
+            certificates,
+        }
+    }
+}
+
+impl PeerCertificate {
+    fn of(certificate: &X509Ref) -> Option<Self> {
+        let key = certificate.public_key().ok()?.public_key_to_der().ok()?;
+        Some(Self {
+            subject: subject_text(certificate),
+            spki_sha256: hex(&hash(MessageDigest::sha256(), &key).ok()?),
+            sha256: certificate_sha256(certificate)?,
+        })
+    }
+}
+
+pub(super) fn certificate_sha256(certificate: &X509Ref) -> Option<String> {
+    Some(hex(&certificate.digest(MessageDigest::sha256()).ok()?))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The subject as nats-server prints it: known attributes in a fixed order, repeated ones joined
+/// with `+`, then all others by OID in reverse order.
+pub(super) fn subject_text(certificate: &X509Ref) -> String {
+    const ORDER: [(Nid, &str); 9] = [
+        (Nid::SERIALNUMBER, "SERIALNUMBER"),
+        (Nid::COMMONNAME, "CN"),
+        (Nid::ORGANIZATIONALUNITNAME, "OU"),
+        (Nid::ORGANIZATIONNAME, "O"),
+        (Nid::POSTALCODE, "POSTALCODE"),
+        (Nid::STREETADDRESS, "STREET"),
+        (Nid::LOCALITYNAME, "L"),
+        (Nid::STATEORPROVINCENAME, "ST"),
+        (Nid::COUNTRYNAME, "C"),
+    ];
+    let subject = certificate.subject_name();
+    let value = |entry: &openssl::x509::X509NameEntryRef| {
+        entry.data().to_string().map(|text| escape(&text)).unwrap_or_default()
+    };
+    let mut parts = Vec::new();
+    for (nid, label) in ORDER {
+        let values = subject.entries_by_nid(nid).map(|e| format!("{label}={}", value(e)));
+        let mut values: Vec<_> = values.collect();
+        // Of these Go keeps the last only.
+        if matches!(nid, Nid::COMMONNAME | Nid::SERIALNUMBER) && values.len() > 1 {
+            values.drain(..values.len() - 1);
+        }
+        if !values.is_empty() {
+            parts.push(values.join("+"));
+        }
+    }
+    let others: Vec<_> = subject
+        .entries()
+        .filter(|entry| !ORDER.iter().any(|(nid, _)| *nid == entry.object().nid()))
+        .map(|entry| format!("{}={}", ffi::dotted_oid(entry.object()), value(entry)))
+        .collect();
+    parts.extend(others.into_iter().rev());
+    parts.join(",")
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let last = text.chars().count().saturating_sub(1);
+    for (i, c) in text.chars().enumerate() {
+        let special = matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
+            || (i == 0 && (c == '#' || c == ' '))
+            || (i == last && c == ' ');
+        if special {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Seconds since 1970 of a certificate's date.
+pub(super) fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
+    let epoch = Asn1Time::from_unix(0).ok()?;
+    let difference = epoch.diff(time).ok()?;
+    Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
+}
+
+/// A certificate's date as `2027-06-08T19:37:21Z`.
+pub(super) fn rfc3339(time: &Asn1TimeRef) -> Option<String> {
+    Some(jiff::Timestamp::from_second(unix_seconds(time)?).ok()?.to_string())
+}
+
+pub(super) fn now_rfc3339() -> String {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_escaped_like_go_does() {
+        assert_eq!(escape("a,b+c"), "a\\,b\\+c");
+        assert_eq!(escape("#a "), "\\#a\\ ");
+        assert_eq!(escape(""), "");
+    }
+
+    #[test]
+    fn oids_are_dotted() {
+        let uid = openssl::asn1::Asn1Object::from_str("0.9.2342.19200300.100.1.25").unwrap();
+        assert_eq!(ffi::dotted_oid(&uid), "0.9.2342.19200300.100.1.25");
+        let cn = openssl::asn1::Asn1Object::from_str("2.5.4.3").unwrap();
+        assert_eq!(ffi::dotted_oid(&cn), "2.5.4.3");
+    }
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        let time = Asn1Time::from_unix(1_800_000_000).unwrap();
+        assert_eq!(rfc3339(&time).unwrap(), "2027-01-15T08:00:00Z");
+    }
+}

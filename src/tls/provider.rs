@@ -1,0 +1,98 @@
+//! What the running library really offers. Names in a table prove nothing: OpenSSL accepts names
+//! that its provider cannot serve, so each is tried.
+
+use super::ffi;
+use super::names::{GROUPS, Group, SIGNATURES, SUITES, Suite, Version};
+use openssl::error::ErrorStack;
+use openssl::ssl::{SslContextBuilder, SslMethod};
+
+/// The library as probed at start.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Text of the running library, such as `OpenSSL 3.0.19 27 Jan 2026`.
+    pub library: String,
+    /// Text of the headers it was built with.
+    pub built_with: &'static str,
+    /// The default properties of the library say `fips=yes` (a machine in FIPS mode).
+    pub fips_property: bool,
+    pub suites: Vec<&'static Suite>,
+    pub groups: Vec<&'static Group>,
+    pub signatures: Vec<&'static str>,
+}
+
+impl Inventory {
+    pub(super) fn probe() -> Self {
+        Self {
+            library: openssl::version::version().to_owned(),
+            built_with: env!("NATSSL_OPENSSL_HEADERS"),
+            fips_property: ffi::fips_property(),
+            suites: SUITES.iter().filter(|suite| has_suite(suite)).collect(),
+            groups: GROUPS
+                .iter()
+                .filter(|group| has(|b| b.set_groups_list(group.openssl)))
+                .collect(),
+            signatures: SIGNATURES
+                .iter()
+                .copied()
+                .filter(|name| has(|b| b.set_sigalgs_list(name)))
+                .collect(),
+        }
+    }
+
+    pub fn has_group(&self, group: &Group) -> bool {
+        self.groups.contains(&group)
+    }
+
+    pub fn has_suite(&self, suite: &Suite) -> bool {
+        self.suites.contains(&suite)
+    }
+
+    /// Major and minor version of the running library.
+    pub fn version(&self) -> (i64, i64) {
+        let number = openssl::version::number();
+        (number >> 28, number >> 20 & 0xff)
+    }
+}
+
+/// Does a scratch context take the setting? Failures leave nothing on the error queue.
+fn has(set: impl FnOnce(&mut SslContextBuilder) -> Result<(), ErrorStack>) -> bool {
+    let taken = SslContextBuilder::new(SslMethod::tls_server()).and_then(|mut b| set(&mut b));
+    let _ = ErrorStack::get();
+    taken.is_ok()
+}
+
+/// A suite counts only when the context reads it back: `set_ciphersuites` accepts, and drops in
+/// silence, what the provider lacks.
+fn has_suite(suite: &Suite) -> bool {
+    let Ok(mut builder) = SslContextBuilder::new(SslMethod::tls_server()) else { return false };
+    let taken = match suite.version {
+        Version::Tls13 => builder.set_ciphersuites(suite.openssl),
+        Version::Tls12 => builder.set_cipher_list(suite.openssl),
+    };
+    let offered = taken.is_ok() && ffi::context_suites(&builder.build()).contains(&suite.id);
+    let _ = ErrorStack::get();
+    offered
+}
+
+#[cfg(all(test, not(feature = "fips")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn approved_algorithms_are_there_and_dead_ones_are_not() {
+        let inventory = crate::tls::start().unwrap().inventory();
+        for name in ["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"] {
+            assert!(inventory.suites.iter().any(|s| s.name == name), "{name}");
+        }
+        assert!(inventory.groups.iter().any(|g| g.name == "CurveP256"));
+        assert!(!inventory.suites.iter().any(|s| s.name.contains("RC4")));
+        assert!(inventory.signatures.contains(&"ECDSA+SHA256"));
+    }
+
+    #[test]
+    fn hybrids_come_with_openssl_3_5() {
+        let inventory = crate::tls::start().unwrap().inventory();
+        let hybrid = inventory.groups.iter().any(|g| g.name == "X25519MLKEM768");
+        assert_eq!(hybrid, inventory.version() >= (3, 5), "{}", inventory.library);
+    }
+}

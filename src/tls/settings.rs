@@ -1,0 +1,106 @@
+//! The `tls {}` block as a type: what the operator asked for, not yet what the library can do.
+
+use super::names::{Group, Suite, Version};
+use crate::secret::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A certificate chain and its key, as files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Where the passphrase of encrypted keys comes from. nats-server has none of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Passphrase {
+    #[default]
+    None,
+    /// `key_password_file`: first line of a file.
+    File(PathBuf),
+    /// `key_password_env`: an environment variable.
+    Environment(String),
+    /// `key_password_credential`: a systemd credential (`LoadCredential=`).
+    Credential(String),
+}
+
+/// `handshake_first`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandshakeFirst {
+    /// INFO in clear, then TLS.
+    #[default]
+    No,
+    /// TLS first, always.
+    Always,
+    /// TLS first, and INFO in clear when nothing came for this long.
+    Fallback(Duration),
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The first is the default certificate; empty: no handshake can succeed (`tls {}`).
+    pub certificates: Vec<CertificateFiles>,
+    pub passphrase: Passphrase,
+    /// Trust for client certificates; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Require and verify client certificates.
+    pub verify: bool,
+    pub min_version: Version,
+    /// Asked for by name; `None`: the default set.
+    pub suites: Option<Vec<&'static Suite>>,
+    /// Asked for by name; `None`: all the library has.
+    pub groups: Option<Vec<&'static Group>>,
+    /// Limit of one handshake.
+    pub timeout: Duration,
+    pub handshake_first: HandshakeFirst,
+    /// TLS connections admitted in a second; 0: unlimited.
+    pub connection_rate_limit: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            certificates: Vec::new(),
+            passphrase: Passphrase::None,
+            ca_file: None,
+            verify: false,
+            min_version: Version::Tls12,
+            suites: None,
+            groups: None,
+            timeout: crate::limits::TLS_TIMEOUT,
+            handshake_first: HandshakeFirst::No,
+            connection_rate_limit: 0,
+        }
+    }
+}
+
+impl Passphrase {
+    /// Fetches the passphrase. The error text names the source, never the content.
+    pub(super) fn read(&self) -> Result<Option<Secret>, String> {
+        let from_file = |path: &std::path::Path| {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("passphrase file {}: {error}", path.display()))?;
+            let line = text.lines().next().unwrap_or_default().to_owned();
+            if line.is_empty() {
+                return Err(format!("passphrase file {} is empty", path.display()));
+            }
+            Ok(Some(Secret::from(line)))
+        };
+        match self {
+            Self::None => Ok(None),
+            Self::File(path) => from_file(path),
+            Self::Environment(name) => match std::env::var(name) {
+                Ok(value) if !value.is_empty() => Ok(Some(Secret::from(value))),
+                _ => Err(format!("passphrase variable {name} is not set in the environment")),
+            },
+            Self::Credential(name) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+                Some(directory) => from_file(&PathBuf::from(directory).join(name)),
+                None => Err(format!(
+                    "passphrase credential {name}: no CREDENTIALS_DIRECTORY; the service unit \
+                     needs LoadCredential={name}:<file>"
+                )),
+            },
+        }
+    }
+}

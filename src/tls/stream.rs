@@ -1,0 +1,218 @@
+//! One stream type for plaintext and TLS, owned by one task.
+//!
+//! ```text
+//!   Stream::Tls     SslStream  ── records ──>  Socket.out (several records)  ── one write ──>  T
+//!   Stream::Plain   chunks     ───────────────────────────────  one writev  ──────────────>  T
+//! ```
+
+use openssl::ssl::Ssl;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_openssl::SslStream;
+
+/// Records of one burst gathered before a write(2), in bytes: four full records.
+const GATHER: usize = 4 * (16 * 1024 + 256);
+
+/// The transport: bytes that were read ahead of the handshake come first, and TLS records are
+/// gathered so that one system call carries several.
+pub struct Socket<T> {
+    io: T,
+    /// Read while sniffing, not yet consumed.
+    replay: Vec<u8>,
+    replayed: usize,
+    /// Records not yet written; empty, and without memory, whenever the stream is flushed.
+    out: Vec<u8>,
+    written: usize,
+}
+
+impl<T> Socket<T> {
+    pub fn new(io: T) -> Self {
+        Self { io, replay: Vec::new(), replayed: 0, out: Vec::new(), written: 0 }
+    }
+
+    pub fn io(&self) -> &T {
+        &self.io
+    }
+
+    /// Bytes read ahead and not consumed yet.
+    pub fn sniffed(&self) -> &[u8] {
+        &self.replay[self.replayed..]
+    }
+}
+
+impl<T: AsyncRead + Unpin> Socket<T> {
+    /// Reads until at least `count` bytes are known, without consuming them. Returns how many
+    /// there are, which is less only at the end of the stream.
+    pub async fn sniff(&mut self, count: usize) -> io::Result<usize> {
+        while self.sniffed().len() < count {
+            let from = self.replay.len();
+            // An exact request: a connection that sends six bytes holds six bytes.
+            let want = count - self.sniffed().len();
+            self.replay.resize(from + want, 0);
+            let read = std::future::poll_fn(|cx| {
+                let mut buf = ReadBuf::new(&mut self.replay[from..]);
+                ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
+                Poll::Ready(io::Result::Ok(buf.filled().len()))
+            });
+            let read = read.await;
+            self.replay.truncate(from + *read.as_ref().unwrap_or(&0));
+            if read? == 0 {
+                break;
+            }
+        }
+        Ok(self.sniffed().len())
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Socket<T> {
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.out.len() {
+            let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.out[self.written..]))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += n;
+        }
+        self.out = Vec::new();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.replayed < this.replay.len() {
+            let n = buf.remaining().min(this.replay.len() - this.replayed);
+            buf.put_slice(&this.replay[this.replayed..this.replayed + n]);
+            this.replayed += n;
+            if this.replayed == this.replay.len() {
+                this.replay = Vec::new();
+                this.replayed = 0;
+            }
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.io).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.out.len() + data.len() > GATHER {
+            ready!(this.poll_drain(cx))?;
+        }
+        this.out.extend_from_slice(data);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_drain(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx)
+    }
+}
+
+/// A client's byte stream, whatever protects it.
+pub enum Stream<T> {
+    Plain(Socket<T>),
+    Tls(Box<SslStream<Socket<T>>>),
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
+    pub(super) fn tls(ssl: Ssl, socket: Socket<T>) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self::Tls(Box::new(SslStream::new(ssl, socket)?)))
+    }
+
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Reads what is there into `buf`, over several records, until it is full or nothing more has
+    /// arrived. `Ready(Ok(0))` is the end of the stream.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => {
+                let mut buf = ReadBuf::new(buf);
+                ready!(Pin::new(socket).poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            Self::Tls(stream) => {
+                let mut filled = 0;
+                while filled < buf.len() {
+                    let mut rest = ReadBuf::new(&mut buf[filled..]);
+                    match Pin::new(&mut **stream).poll_read(cx, &mut rest) {
+                        Poll::Ready(Ok(())) => match rest.filled().len() {
+                            0 => break,
+                            n => filled += n,
+                        },
+                        // What came before the error is still to be served; the error comes again.
+                        Poll::Ready(Err(_)) if filled > 0 => break,
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(tls_io(error))),
+                        Poll::Pending if filled > 0 => break,
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+                Poll::Ready(Ok(filled))
+            }
+        }
+    }
+
+    /// Writes part of `chunks`, in order. After `Pending` the next call must offer the same bytes.
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => Pin::new(&mut socket.io).poll_write_vectored(cx, chunks),
+            Self::Tls(stream) => {
+                let Some(chunk) = chunks.iter().find(|chunk| !chunk.is_empty()) else {
+                    return Poll::Ready(Ok(0));
+                };
+                Pin::new(&mut **stream).poll_write(cx, chunk).map_err(tls_io)
+            }
+        }
+    }
+
+    /// Hands everything written to the kernel.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream.get_mut()).poll_flush(cx),
+        }
+    }
+
+    /// Ends the sending side, with close_notify under TLS.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => Pin::new(&mut socket.io).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// An end without close_notify is a plain end to NATS.
+fn tls_io(error: io::Error) -> io::Error {
+    let truncated = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<openssl::ssl::Error>())
+        .and_then(openssl::ssl::Error::ssl_error)
+        .and_then(|stack| stack.errors().first())
+        .is_some_and(|first| first.reason_code() == 294);
+    if truncated { io::ErrorKind::UnexpectedEof.into() } else { error }
+}
