@@ -7,13 +7,16 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
 use crate::pki::KeyType;
-use crate::rows::{Bound, Group, Resume, Row};
+use crate::rows::Row;
 use crate::server::Clients;
+use crate::work::{Bound, Group, Resume};
 
 /// Nanoseconds for one message or connection; `None` if nothing is enciphered or the program is missing.
 pub fn of(row: &Row) -> Option<f64> {
     match row.bound.as_ref()? {
-        Bound::Records { record_bytes, bytes } => Some(bytes * nanoseconds_per_byte(*record_bytes)?),
+        Bound::Records { record_bytes, bytes } => {
+            Some(bytes * nanoseconds_per_byte(*record_bytes)?)
+        }
         Bound::Handshake { key, group, clients, resume } => {
             let mut sum = agreement(*group)?;
             if *resume == Resume::Never {
@@ -32,7 +35,8 @@ pub fn of(row: &Row) -> Option<f64> {
 fn nanoseconds_per_byte(record_bytes: usize) -> Option<f64> {
     let size = record_bytes.to_string();
     let output = speed(&["-mr", "-bytes", &size, "-evp", "aes-128-gcm"])?;
-    let per_second: f64 = output.lines().find(|line| line.starts_with("+F:"))?.rsplit(':').next()?.parse().ok()?;
+    let per_second: f64 =
+        output.lines().find(|line| line.starts_with("+F:"))?.rsplit(':').next()?.parse().ok()?;
     Some(1e9 / per_second)
 }
 
@@ -49,7 +53,11 @@ fn signature(key: KeyType) -> Option<Signature> {
         KeyType::Rsa2048 => ("rsa2048", "rsa"),
     };
     let output = speed(&[algorithm])?;
-    let mut columns = output.lines().find(|text| text.contains(line) && text.contains("bits"))?.split_whitespace().rev();
+    let mut columns = output
+        .lines()
+        .find(|text| text.contains(line) && text.contains("bits"))?
+        .split_whitespace()
+        .rev();
     let verify: f64 = columns.next()?.parse().ok()?;
     let sign: f64 = columns.next()?.parse().ok()?;
     Some(Signature { sign: 1e9 / sign, verify: 1e9 / verify })
@@ -62,7 +70,8 @@ fn agreement(group: Group) -> Option<f64> {
         Group::P256 => ("ecdhp256", "(nistp256)"),
     };
     let output = speed(&[algorithm])?;
-    let per_second: f64 = output.lines().find(|text| text.contains(line))?.split_whitespace().last()?.parse().ok()?;
+    let per_second: f64 =
+        output.lines().find(|text| text.contains(line))?.split_whitespace().last()?.parse().ok()?;
     Some(1e9 / per_second)
 }
 

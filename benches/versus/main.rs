@@ -1,6 +1,6 @@
 //! Runs natssl and the Go nats-server alternately on the same work and prints what each costs.
 //!
-//! `options` and `rows` say what to run, `server` runs and meters one server, `load` is the load, `pki` the
+//! `options`, `rows` and `work` say what to run, `server` runs and meters one server, `load` is the load, `pki` the
 //! certificates, `floor` what the cryptography alone costs, `report` the output. See `benches/README.md`.
 
 mod floor;
@@ -10,6 +10,7 @@ mod pki;
 mod report;
 mod rows;
 mod server;
+mod work;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -17,8 +18,9 @@ use std::process::ExitCode;
 use options::{Command, Options};
 use pki::Pki;
 use report::Report;
-use rows::{Metric, Row};
+use rows::Row;
 use server::{Server, Subject};
+use work::Metric;
 
 /// Any failure ends a run with its text; nothing here tells causes apart.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -56,11 +58,15 @@ fn main() -> ExitCode {
 /// Runs every selected row; returns the number of runs that failed.
 fn run(options: &Options) -> Result<usize, Failure> {
     let subjects = [Subject::new("natssl", &options.natssl)?, Subject::new("Go", &options.go)?];
+    let rows = rows::selected(options);
+    if rows.is_empty() {
+        return Err("no such row; --list prints them".into());
+    }
     server::raise_open_files()?;
     let pki = Pki::generate()?;
     let mut report = Report::start(options, &subjects);
     let mut failed = 0;
-    for row in rows::selected(options) {
+    for row in rows {
         let floor = if options.floor { floor::of(&row) } else { None };
         report.begin(&row, floor);
         for pair in 0..options.pairs {
@@ -81,7 +87,12 @@ fn run(options: &Options) -> Result<usize, Failure> {
 }
 
 /// One measurement: a fresh server, the row's load, the figures. The server ends with this function.
-fn once(row: &Row, subject: &Subject, pki: &Pki, options: &Options) -> Result<Vec<Metric>, Failure> {
+fn once(
+    row: &Row,
+    subject: &Subject,
+    pki: &Pki,
+    options: &Options,
+) -> Result<Vec<Metric>, Failure> {
     let server = Server::start(subject, row.listener, pki)?;
     let result = load::run(&row.work, &server, pki, options.seconds);
     result.map_err(|failure| match server.log_tail() {

@@ -59,7 +59,12 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (argument, None),
         };
-        let mut value = || inline.take().or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value"));
+        let mut value = || {
+            inline
+                .take()
+                .or_else(|| arguments.next())
+                .ok_or_else(|| format!("{name} needs a value"))
+        };
         match name.as_str() {
             // cargo bench adds it.
             "--bench" => {}

@@ -12,7 +12,9 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+};
 use openssl::x509::{X509, X509NameBuilder};
 
 use crate::Failure;
@@ -115,14 +117,17 @@ impl Identity {
         builder.set_version(2)?;
         builder.set_serial_number(serial.to_asn1_integer()?.as_ref())?;
         builder.set_subject_name(&name)?;
-        builder.set_issuer_name(issuer.map_or(&*name, |issuer| issuer.certificate.subject_name()))?;
+        builder
+            .set_issuer_name(issuer.map_or(&*name, |issuer| issuer.certificate.subject_name()))?;
         builder.set_pubkey(&key)?;
         builder.set_not_before(Asn1Time::days_from_now(0)?.as_ref())?;
         builder.set_not_after(Asn1Time::days_from_now(30)?.as_ref())?;
         match role {
             Role::Authority => {
                 builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
-                builder.append_extension(KeyUsage::new().critical().key_cert_sign().crl_sign().build()?)?;
+                builder.append_extension(
+                    KeyUsage::new().critical().key_cert_sign().crl_sign().build()?,
+                )?;
             }
             Role::Server => {
                 builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
@@ -132,7 +137,9 @@ impl Identity {
                     .build(&builder.x509v3_context(None, None))?;
                 builder.append_extension(names)?;
             }
-            Role::Client => builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?,
+            Role::Client => {
+                builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?
+            }
         }
         builder.sign(issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256())?;
         Ok(Self { certificate: builder.build(), key })
@@ -140,7 +147,11 @@ impl Identity {
 
     fn write(&self, pki: &Pki, key_type: KeyType, role: Role) -> Result<(), Failure> {
         fs::write(pki.certificate(key_type, role), self.certificate.to_pem()?)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(pki.key(key_type, role))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(pki.key(key_type, role))?;
         file.write_all(&self.key.private_key_to_pem_pkcs8()?)?;
         Ok(())
     }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::options::Options;
-use crate::rows::{Kind, Metric, Row};
+use crate::rows::Row;
 use crate::server::Subject;
+use crate::work::{Kind, Metric};
 
 pub struct Report {
     machine: Vec<(&'static str, String)>,
@@ -95,7 +96,8 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let mut text = String::from("# natssl and nats-server, the same work on the same machine\n\n");
+        let mut text =
+            String::from("# natssl and nats-server, the same work on the same machine\n\n");
         for (name, value) in &self.machine {
             let _ = writeln!(text, "- {name}: {value}");
         }
@@ -107,7 +109,10 @@ impl Report {
             for (index, line) in row.lines().iter().enumerate() {
                 let name = if index == 0 { row.name.as_str() } else { "" };
                 let Line { figure, natssl, go, ratio, spread, floor, .. } = line;
-                let _ = writeln!(text, "| {name} | {figure} | {natssl} | {go} | {ratio} | {spread} | {floor} |");
+                let _ = writeln!(
+                    text,
+                    "| {name} | {figure} | {natssl} | {go} | {ratio} | {spread} | {floor} |"
+                );
             }
         }
         text
@@ -153,13 +158,19 @@ impl RowResult {
     }
 
     fn values(&self, side: usize, name: &str) -> Vec<f64> {
-        self.runs[side].iter().flatten().filter(|metric| metric.name == name).map(|metric| metric.value).collect()
+        self.runs[side]
+            .iter()
+            .flatten()
+            .filter(|metric| metric.name == name)
+            .map(|metric| metric.value)
+            .collect()
     }
 
     /// What the load generator used itself, under either server.
     fn load(&self) -> String {
         let all = self.runs.iter().flatten().flatten();
-        let values: Vec<f64> = all.filter(|metric| metric.kind == Kind::LoadCpu).map(|metric| metric.value).collect();
+        let values: Vec<f64> =
+            all.filter(|metric| metric.kind == Kind::LoadCpu).map(|metric| metric.value).collect();
         median(&values).map(number).unwrap_or_default()
     }
 
@@ -187,7 +198,8 @@ impl RowResult {
 
 impl Default for Line {
     fn default() -> Self {
-        let [figure, natssl, go, ratio, spread, floor, load] = std::array::from_fn(|_| String::new());
+        let [figure, natssl, go, ratio, spread, floor, load] =
+            std::array::from_fn(|_| String::new());
         Self { figure, natssl, go, ratio, spread, floor, load }
     }
 }
@@ -201,13 +213,23 @@ impl Line {
 
     fn of(name: &str, kind: Kind, [natssl, go]: &[Vec<f64>; 2]) -> Self {
         if kind == Kind::Absent {
-            let mark = |values: &[f64]| if values.is_empty() { String::new() } else { "yes".to_owned() };
-            return Self { figure: name.to_owned(), natssl: mark(natssl), go: mark(go), ..Self::default() };
+            let mark =
+                |values: &[f64]| if values.is_empty() { String::new() } else { "yes".to_owned() };
+            return Self {
+                figure: name.to_owned(),
+                natssl: mark(natssl),
+                go: mark(go),
+                ..Self::default()
+            };
         }
         let medians = (median(natssl), median(go));
         let show = |median: Option<f64>| median.map_or("–".to_owned(), number);
-        let mut line =
-            Self { figure: name.to_owned(), natssl: show(medians.0), go: show(medians.1), ..Self::default() };
+        let mut line = Self {
+            figure: name.to_owned(),
+            natssl: show(medians.0),
+            go: show(medians.1),
+            ..Self::default()
+        };
         if let (Some(ours), Some(theirs)) = medians
             && theirs > 0.0
         {
@@ -223,7 +245,9 @@ impl Line {
 
 fn print_line(name: &str, line: &Line) {
     let Line { figure, natssl, go, ratio, spread, floor, load } = line;
-    println!("{name:<24} {figure:<18} {natssl:>12} {go:>12} {ratio:>6} {spread:>11} {floor:>9} {load:>9}");
+    println!(
+        "{name:<24} {figure:<18} {natssl:>12} {go:>12} {ratio:>6} {spread:>11} {floor:>9} {load:>9}"
+    );
 }
 
 fn median(values: &[f64]) -> Option<f64> {
@@ -263,12 +287,23 @@ fn machine(options: &Options, subjects: &[Subject; 2]) -> Vec<(&'static str, Str
         ("date", said_by("date", &["-u", "+%F %H:%M UTC"])),
         ("CPU", format!("{}, {cores} visible", first_value("/proc/cpuinfo", "model name"))),
         ("memory", memory),
-        ("kernel", format!("{} {} {}", text(system.sysname()), text(system.release()), text(system.machine()))),
+        (
+            "kernel",
+            format!(
+                "{} {} {}",
+                text(system.sysname()),
+                text(system.release()),
+                text(system.machine())
+            ),
+        ),
         ("natssl", format!("{} ({})", natssl.version, options.natssl.display())),
         ("Go", format!("{} ({})", go.version, options.go.display())),
         ("OpenSSL of the load", openssl::version::version().to_owned()),
         ("OpenSSL of the floor", said_by("openssl", &["version"])),
-        ("runs", format!("{} pair(s) of {} s per row, natssl then Go", options.pairs, options.seconds)),
+        (
+            "runs",
+            format!("{} pair(s) of {} s per row, natssl then Go", options.pairs, options.seconds),
+        ),
     ]
 }
 

@@ -3,6 +3,10 @@
 use crate::options::Options;
 use crate::pki::KeyType;
 use crate::server::{Clients, Listener};
+use crate::work::{
+    Bound, Bursts, Connects, FRAME_BYTES, Flood, Flow, Group, Held, Holds, Pace, RECORD_BYTES,
+    Requests, Resume, Security, Transport, Version, Work,
+};
 
 /// What `--quick` runs.
 const QUICK: [&str; 9] = [
@@ -26,239 +30,6 @@ pub struct Row {
     pub bound: Option<Bound>,
 }
 
-pub enum Work {
-    Flood(Flood),
-    Bursts(Bursts),
-    Requests(Requests),
-    Connects(Connects),
-    Holds(Holds),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    Plain,
-    Tls,
-}
-
-pub struct Flood {
-    pub transport: Transport,
-    pub flow: Flow,
-    pub pace: Pace,
-    /// Payload bytes.
-    pub payload: usize,
-}
-
-/// Who gets the messages of the one publisher.
-#[derive(Clone, Copy)]
-pub enum Flow {
-    Nobody,
-    /// Every one of so many subscribers.
-    Fan(usize),
-    /// One of so many members.
-    Queue(usize),
-    /// One subscriber, of so many subjects used in turn.
-    Subjects(usize),
-}
-
-impl Flow {
-    pub fn subscribers(self) -> usize {
-        match self {
-            Self::Nobody => 0,
-            Self::Fan(subscribers) | Self::Queue(subscribers) => subscribers,
-            Self::Subjects(_) => 1,
-        }
-    }
-
-    /// Of one message.
-    pub fn deliveries(self) -> u64 {
-        match self {
-            Self::Nobody => 0,
-            Self::Fan(subscribers) => subscribers as u64,
-            Self::Queue(_) | Self::Subjects(_) => 1,
-        }
-    }
-
-    pub fn subjects(self) -> usize {
-        if let Self::Subjects(subjects) = self { subjects } else { 1 }
-    }
-
-    pub fn each(self) -> Each {
-        if self.deliveries() > 1 { Each::Delivery } else { Each::Message }
-    }
-}
-
-#[derive(Clone, Copy)]
-pub enum Pace {
-    /// 64 KiB per write.
-    Full,
-    /// One message per write.
-    Single,
-    Bursts {
-        messages: usize,
-        per_second: f64,
-    },
-}
-
-/// What a NATS frame adds to a payload, roughly.
-const FRAME_BYTES: usize = 22;
-/// The largest TLS record.
-const RECORD_BYTES: usize = 16_384;
-
-impl Flood {
-    pub fn message_bytes(&self) -> usize {
-        self.payload + FRAME_BYTES
-    }
-
-    /// The bytes that must be deciphered and enciphered for one message or delivery, in the largest records possible.
-    fn bound(&self) -> Option<Bound> {
-        if self.transport == Transport::Plain {
-            return None;
-        }
-        let message = self.message_bytes();
-        let passes = match self.flow {
-            Flow::Nobody => 1.0,
-            Flow::Fan(subscribers) => 1.0 + 1.0 / subscribers as f64,
-            Flow::Queue(_) | Flow::Subjects(_) => 2.0,
-        };
-        let record = match self.pace {
-            Pace::Full => RECORD_BYTES,
-            Pace::Single => message,
-            Pace::Bursts { messages, .. } => messages * message,
-        };
-        Some(Bound::Records { record_bytes: record.min(RECORD_BYTES), bytes: passes * message as f64 })
-    }
-}
-
-/// Pairs of a publisher and a subscriber, each pair with one burst under way.
-pub struct Bursts {
-    pub transport: Transport,
-    pub pairs: usize,
-    pub messages: usize,
-    pub payload: usize,
-}
-
-pub struct Requests {
-    pub transport: Transport,
-    pub pairs: usize,
-    pub payload: usize,
-}
-
-pub struct Connects {
-    pub security: Security,
-}
-
-#[derive(Clone, Copy)]
-pub enum Security {
-    None,
-    Tls { version: Version, group: Group, key: KeyType, clients: Clients, resume: Resume },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    Tls12,
-    Tls13,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    X25519,
-    P256,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Resume {
-    Never,
-    Always,
-}
-
-pub struct Holds {
-    pub held: Held,
-    pub connections: usize,
-}
-
-#[derive(Clone, Copy)]
-pub enum Held {
-    IdlePlain,
-    IdleTls,
-    /// After 6 bytes of a ClientHello.
-    HalfOpenTls,
-}
-
-/// The work of the cryptographic library in one message or connection.
-pub enum Bound {
-    Records { record_bytes: usize, bytes: f64 },
-    Handshake { key: KeyType, group: Group, clients: Clients, resume: Resume },
-}
-
-/// What a row counts.
-#[derive(Clone, Copy)]
-pub enum Each {
-    Message,
-    Delivery,
-    Request,
-    Connection,
-}
-
-impl Each {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Delivery => "delivery",
-            Self::Request => "request",
-            Self::Connection => "connection",
-        }
-    }
-
-    fn rate_label(self) -> &'static str {
-        match self {
-            Self::Message => "messages/s",
-            Self::Delivery => "deliveries/s",
-            Self::Request => "requests/s",
-            Self::Connection => "connections/s",
-        }
-    }
-}
-
-/// One figure of one run.
-pub struct Metric {
-    pub name: String,
-    pub kind: Kind,
-    pub value: f64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Shown with its ratio.
-    Figure,
-    /// The same, and the floor and the load's CPU belong beside it.
-    ServerCpu,
-    LoadCpu,
-    /// Only the name means something: why there is no figure.
-    Absent,
-}
-
-impl Metric {
-    pub fn new(name: &str, value: f64) -> Self {
-        Self { name: name.to_owned(), kind: Kind::Figure, value }
-    }
-
-    pub fn absent(reason: &str) -> Self {
-        Self { name: reason.to_owned(), kind: Kind::Absent, value: 0.0 }
-    }
-
-    pub fn rate(each: Each, value: f64) -> Self {
-        Self::new(each.rate_label(), value)
-    }
-
-    pub fn server_cpu(each: Each, value: f64) -> Self {
-        Self { name: format!("CPU ns/{}", each.label()), kind: Kind::ServerCpu, value }
-    }
-
-    pub fn load_cpu(each: Each, value: f64) -> Self {
-        Self { name: format!("load CPU ns/{}", each.label()), kind: Kind::LoadCpu, value }
-    }
-}
-
 pub fn selected(options: &Options) -> Vec<Row> {
     all()
         .into_iter()
@@ -273,20 +44,37 @@ fn all() -> Vec<Row> {
     use Transport::{Plain, Tls};
     let mut rows = Vec::new();
     for (transport, sizes) in [(Plain, &[16, 128][..]), (Tls, &[16, 128, 1024, 65_536])] {
-        rows.extend(sizes.iter().map(|size| flood("pub", Flow::Nobody, Pace::Full, transport, *size)));
+        rows.extend(
+            sizes.iter().map(|size| flood("pub", Flow::Nobody, Pace::Full, transport, *size)),
+        );
     }
     for transport in [Plain, Tls] {
         let sizes = [16, 128, 1024, 8192, 65_536];
         rows.extend(sizes.map(|size| flood("1to1", Flow::Fan(1), Pace::Full, transport, size)));
     }
-    for (name, subscribers, size) in
-        [("fan4", 4, 128), ("fan16", 16, 128), ("fan16", 16, 1024), ("fan256", 256, 128), ("fan256", 256, 1024)]
-    {
-        rows.extend([Plain, Tls].map(|transport| flood(name, Flow::Fan(subscribers), Pace::Full, transport, size)));
+    for (name, subscribers, size) in [
+        ("fan4", 4, 128),
+        ("fan16", 16, 128),
+        ("fan16", 16, 1024),
+        ("fan256", 256, 128),
+        ("fan256", 256, 1024),
+    ] {
+        rows.extend(
+            [Plain, Tls]
+                .map(|transport| flood(name, Flow::Fan(subscribers), Pace::Full, transport, size)),
+        );
     }
-    rows.extend([Plain, Tls].map(|transport| flood("queue4", Flow::Queue(4), Pace::Full, transport, 128)));
-    rows.extend([Plain, Tls].map(|transport| flood("subjects1000", Flow::Subjects(1000), Pace::Full, transport, 128)));
-    rows.extend([Plain, Tls].map(|transport| flood("single", Flow::Fan(1), Pace::Single, transport, 128)));
+    rows.extend(
+        [Plain, Tls].map(|transport| flood("queue4", Flow::Queue(4), Pace::Full, transport, 128)),
+    );
+    rows.extend(
+        [Plain, Tls].map(|transport| {
+            flood("subjects1000", Flow::Subjects(1000), Pace::Full, transport, 128)
+        }),
+    );
+    rows.extend(
+        [Plain, Tls].map(|transport| flood("single", Flow::Fan(1), Pace::Single, transport, 128)),
+    );
     let paced = Pace::Bursts { messages: 5, per_second: 10_000.0 };
     rows.push(flood("paced", Flow::Fan(1), paced, Tls, 128));
     for (transport, size) in [(Plain, 128), (Tls, 16), (Tls, 128), (Tls, 1024)] {
@@ -318,7 +106,9 @@ fn flood(name: &str, flow: Flow, pace: Pace, transport: Transport, payload: usiz
     let how = match pace {
         Pace::Full => "in 64 KiB writes".to_owned(),
         Pace::Single => "in a write each".to_owned(),
-        Pace::Bursts { messages, per_second } => format!("in bursts of {messages}, {per_second} a second"),
+        Pace::Bursts { messages, per_second } => {
+            format!("in bursts of {messages}, {per_second} a second")
+        }
     };
     let flood = Flood { transport, flow, pace, payload };
     Row {
@@ -336,17 +126,22 @@ fn bursts(transport: Transport, payload: usize) -> Row {
     let record_bytes = (messages * bytes).min(RECORD_BYTES);
     Row {
         name: format!("pairs{pairs}-{}", suffix(transport, payload)),
-        what: format!("{pairs} publishers to {pairs} subscribers on own subjects, bursts of {messages}, {payload} B"),
+        what: format!(
+            "{pairs} publishers to {pairs} subscribers on own subjects, bursts of {messages}, {payload} B"
+        ),
         listener: listener(transport),
         work: Work::Bursts(Bursts { transport, pairs, messages, payload }),
-        bound: (transport == Transport::Tls).then_some(Bound::Records { record_bytes, bytes: 2.0 * bytes as f64 }),
+        bound: (transport == Transport::Tls)
+            .then_some(Bound::Records { record_bytes, bytes: 2.0 * bytes as f64 }),
     }
 }
 
 fn requests(pairs: usize, transport: Transport) -> Row {
     Row {
         name: format!("request-{pairs}-{}", transport_label(transport)),
-        what: format!("{pairs} requester(s), each with a responder, 128 B both ways, one request under way each"),
+        what: format!(
+            "{pairs} requester(s), each with a responder, 128 B both ways, one request under way each"
+        ),
         listener: listener(transport),
         work: Work::Requests(Requests { transport, pairs, payload: 128 }),
         bound: None,
@@ -362,7 +157,9 @@ fn connections() -> Vec<Row> {
         name: name.to_owned(),
         what: "INFO, handshake, CONNECT, PONG, close".to_owned(),
         listener: Listener::Tls { key, clients },
-        work: Work::Connects(Connects { security: Security::Tls { version, group, key, clients, resume } }),
+        work: Work::Connects(Connects {
+            security: Security::Tls { version, group, key, clients, resume },
+        }),
         bound: Some(Bound::Handshake { key, group, clients, resume }),
     };
     vec![
@@ -380,7 +177,8 @@ fn connections() -> Vec<Row> {
         tls("tls13-mtls-ecdsa-x25519", Tls13, EcdsaP256, Group::X25519, Verified, Never),
         tls("tls13-mtls-ecdsa-p256", Tls13, EcdsaP256, Group::P256, Verified, Never),
         tls("tls13-mtls-rsa-x25519", Tls13, Rsa2048, Group::X25519, Verified, Never),
-        tls("tls12-ecdsa-x25519", Tls12, EcdsaP256, Group::X25519, Anonymous, Never),
+        // In TLS 1.2 the groups a client offers also restrict the keys of certificates: X25519 alone refuses P-256.
+        tls("tls12-ecdsa-p256", Tls12, EcdsaP256, Group::P256, Anonymous, Never),
         tls("tls12-rsa-x25519", Tls12, Rsa2048, Group::X25519, Anonymous, Never),
         tls("tls13-resumed-x25519", Tls13, EcdsaP256, Group::X25519, Anonymous, Always),
     ]
@@ -390,7 +188,9 @@ fn holds(held: Held, connections: usize) -> Row {
     let (label, what, transport) = match held {
         Held::IdlePlain => ("idle-plain", "idle plain", Transport::Plain),
         Held::IdleTls => ("idle-tls", "idle TLS", Transport::Tls),
-        Held::HalfOpenTls => ("halfopen-tls", "TLS connections with 6 bytes of a ClientHello of", Transport::Tls),
+        Held::HalfOpenTls => {
+            ("halfopen-tls", "TLS connections with 6 bytes of a ClientHello of", Transport::Tls)
+        }
     };
     let what = match held {
         Held::HalfOpenTls => format!("resident memory of each of {connections} {what} a handshake"),

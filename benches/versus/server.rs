@@ -46,7 +46,8 @@ impl Subject {
             .arg("-v")
             .output()
             .map_err(|error| format!("cannot run {} as {label}: {error}", path.display()))?;
-        let version = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("").trim().to_owned();
+        let version =
+            String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("").trim().to_owned();
         Ok(Self { label, version, path: path.to_owned() })
     }
 }
@@ -91,7 +92,12 @@ impl Server {
         Err(last)
     }
 
-    fn start_on(port: u16, subject: &Subject, listener: Listener, pki: &Pki) -> Result<Self, Failure> {
+    fn start_on(
+        port: u16,
+        subject: &Subject,
+        listener: Listener,
+        pki: &Pki,
+    ) -> Result<Self, Failure> {
         static RUN: AtomicUsize = AtomicUsize::new(0);
         let run = RUN.fetch_add(1, Ordering::Relaxed);
         let config = pki.folder().join(format!("server-{run}.conf"));
@@ -108,7 +114,11 @@ impl Server {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let mut server = Self { address, process: Process(child), log };
         server.wait_until_ready().map_err(|failure| {
-            format!("{} did not start: {failure}; its log ends:\n{}", subject.label, server.log_tail())
+            format!(
+                "{} did not start: {failure}; its log ends:\n{}",
+                subject.label,
+                server.log_tail()
+            )
         })?;
         Ok(server)
     }
@@ -192,13 +202,19 @@ impl Meter {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))
             .map_err(|error| format!("the server is gone: {error}"))?;
         // The second field is the name in parentheses and may hold spaces.
-        let fields: Vec<&str> =
-            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.split_whitespace().collect())
+            .unwrap_or_default();
         if fields.first() == Some(&"Z") {
             return Err("the server has ended".into());
         }
-        let [user, system] = [11, 12].map(|index| fields.get(index).and_then(|field| field.parse::<u64>().ok()));
-        let ticks = user.zip(system).map(|(user, system)| user + system).ok_or("unreadable /proc/<pid>/stat")?;
+        let [user, system] =
+            [11, 12].map(|index| fields.get(index).and_then(|field| field.parse::<u64>().ok()));
+        let ticks = user
+            .zip(system)
+            .map(|(user, system)| user + system)
+            .ok_or("unreadable /proc/<pid>/stat")?;
         let mut threads = Vec::new();
         for entry in fs::read_dir(format!("/proc/{}/task", self.pid))?.flatten() {
             let Ok(id) = entry.file_name().to_string_lossy().parse() else { continue };

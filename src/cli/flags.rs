@@ -80,11 +80,7 @@ impl Flags {
     /// COMPAT: the combined flags win over `-D` and `-V` wherever they stand, in the order `-DV`,
     /// `-DVV`, `-VV`; each writes everything it names, so `-DV=false` turns both off.
     pub fn verbosity(&self) -> Verbosity {
-        let mut verbosity = Verbosity {
-            debug: self.debug,
-            trace: self.trace,
-            trace_verbose: None,
-        };
+        let mut verbosity = Verbosity { debug: self.debug, trace: self.trace, trace_verbose: None };
         if self.debug_trace.is_some() {
             verbosity.debug = self.debug_trace;
             verbosity.trace = self.debug_trace;
@@ -105,24 +101,11 @@ impl Flags {
 /// Why the command line cannot be read. The operator is to blame. `Display` is Go's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FlagError {
-    Syntax {
-        argument: String,
-    },
-    Unknown {
-        name: String,
-    },
-    ValueMissing {
-        name: String,
-    },
-    Switch {
-        name: String,
-        value: String,
-    },
-    Number {
-        name: String,
-        value: String,
-        reason: NumberError,
-    },
+    Syntax { argument: String },
+    Unknown { name: String },
+    ValueMissing { name: String },
+    Switch { name: String, value: String },
+    Number { name: String, value: String, reason: NumberError },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,26 +122,14 @@ impl fmt::Display for FlagError {
             Self::Unknown { name } => write!(f, "flag provided but not defined: -{name}"),
             Self::ValueMissing { name } => write!(f, "flag needs an argument: -{name}"),
             Self::Switch { name, value } => {
-                write!(
-                    f,
-                    "invalid boolean value {} for -{name}: parse error",
-                    quoted(value)
-                )
+                write!(f, "invalid boolean value {} for -{name}: parse error", quoted(value))
             }
-            Self::Number {
-                name,
-                value,
-                reason,
-            } => {
+            Self::Number { name, value, reason } => {
                 let reason = match reason {
                     NumberError::Syntax => "parse error",
                     NumberError::Range => "value out of range",
                 };
-                write!(
-                    f,
-                    "invalid value {} for flag -{name}: {reason}",
-                    quoted(value)
-                )
+                write!(f, "invalid value {} for flag -{name}: {reason}", quoted(value))
             }
         }
     }
@@ -180,18 +151,14 @@ pub fn parse(arguments: &[String]) -> Result<Flags, FlagError> {
         }
         let body = body.strip_prefix('-').unwrap_or(body);
         if body.starts_with(['-', '=']) {
-            return Err(FlagError::Syntax {
-                argument: argument.clone(),
-            });
+            return Err(FlagError::Syntax { argument: argument.clone() });
         }
         let (name, value) = match body.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (body, None),
         };
         let Some(setting) = setting(name) else {
-            return Err(FlagError::Unknown {
-                name: name.to_string(),
-            });
+            return Err(FlagError::Unknown { name: name.to_string() });
         };
         match setting {
             Setting::Switch(field) => {
@@ -207,9 +174,9 @@ pub fn parse(arguments: &[String]) -> Result<Flags, FlagError> {
         }
         let value = match value {
             Some(value) => value,
-            None => rest.next().ok_or_else(|| FlagError::ValueMissing {
-                name: name.to_string(),
-            })?,
+            None => {
+                rest.next().ok_or_else(|| FlagError::ValueMissing { name: name.to_string() })?
+            }
         };
         match setting {
             Setting::Text(field) => *field(&mut flags) = Some(value.to_string()),

@@ -143,8 +143,7 @@ pub fn redact_arguments(arguments: &[String]) -> Vec<String> {
         }
         let name_and_value = argument.strip_prefix('-').map(|rest| {
             let rest = rest.strip_prefix('-').unwrap_or(rest);
-            rest.split_once('=')
-                .map_or((rest, None), |(name, value)| (name, Some(value)))
+            rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value)))
         });
         let Some((name, value)) = name_and_value else {
             shown.push(argument.clone());
@@ -187,11 +186,7 @@ impl Hide {
         match self {
             Self::Nothing => value.to_string(),
             Self::Everything => REDACTED.to_string(),
-            Self::UserInfo => value
-                .split(',')
-                .map(without_user_info)
-                .collect::<Vec<_>>()
-                .join(","),
+            Self::UserInfo => value.split(',').map(without_user_info).collect::<Vec<_>>().join(","),
         }
     }
 }

@@ -54,11 +54,7 @@ impl fmt::Display for SignalError {
             }
             Self::ProcessTable => f.write_str("unable to resolve pid, try providing one"),
             Self::Refused { command, refusals } => refusals.iter().try_for_each(|(pid, reason)| {
-                write!(
-                    f,
-                    "\nsignal {} {pid}: {reason}",
-                    crate::log::quoted(command)
-                )
+                write!(f, "\nsignal {} {pid}: {reason}", crate::log::quoted(command))
             }),
         }
     }
@@ -81,10 +77,7 @@ pub fn send(expression: &str, program: &str) -> Result<(), SignalError> {
     if refusals.is_empty() {
         return Ok(());
     }
-    Err(SignalError::Refused {
-        command: plan.command,
-        refusals,
-    })
+    Err(SignalError::Refused { command: plan.command, refusals })
 }
 
 struct Plan {
@@ -119,10 +112,7 @@ fn plan(
         None if target.is_empty() => {
             let pids = listed(program, running)?;
             if pids.len() > 1 {
-                return Err(SignalError::SeveralProcesses {
-                    program: program.to_string(),
-                    pids,
-                });
+                return Err(SignalError::SeveralProcesses { program: program.to_string(), pids });
             }
             pids
         }
@@ -130,11 +120,7 @@ fn plan(
     };
     let signal = signal(command).ok_or_else(|| SignalError::UnknownSignal(command.to_string()))?;
     let pids = pids.into_iter().filter_map(Pid::from_raw).collect();
-    Ok(Plan {
-        command: command.to_string(),
-        signal,
-        pids,
-    })
+    Ok(Plan { command: command.to_string(), signal, pids })
 }
 
 fn listed(
@@ -143,9 +129,7 @@ fn listed(
 ) -> Result<Vec<i32>, SignalError> {
     let pids = running().map_err(|_| SignalError::ProcessTable)?;
     if pids.is_empty() {
-        return Err(SignalError::NoProcess {
-            program: program.to_string(),
-        });
+        return Err(SignalError::NoProcess { program: program.to_string() });
     }
     Ok(pids)
 }
@@ -156,10 +140,7 @@ fn listed(
 /// and large ones wrap around to -1, every process of the machine. Here they are no pids.
 fn pid(text: &str) -> Result<i32, SignalError> {
     let canonical = |pid: &i32| *pid > 0 && pid.to_string() == text;
-    text.parse()
-        .ok()
-        .filter(canonical)
-        .ok_or_else(|| SignalError::InvalidPid(text.to_string()))
+    text.parse().ok().filter(canonical).ok_or_else(|| SignalError::InvalidPid(text.to_string()))
 }
 
 fn signal(command: &str) -> Option<Signal> {
@@ -182,11 +163,7 @@ fn pid_file(target: &str) -> Option<String> {
         return None;
     }
     let mut content = Vec::new();
-    fs::File::open(target)
-        .ok()?
-        .take(PID_FILE_LIMIT)
-        .read_to_end(&mut content)
-        .ok()?;
+    fs::File::open(target).ok()?.take(PID_FILE_LIMIT).read_to_end(&mut content).ok()?;
     Some(String::from_utf8_lossy(&content).into_owned())
 }
 
@@ -195,11 +172,7 @@ fn servers(own: i32) -> io::Result<Vec<i32>> {
     let mut pids = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
             continue;
         };
         // A process may end between the listing and this read; then it is none.

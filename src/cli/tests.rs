@@ -31,10 +31,7 @@ fn command_lines_do_what_nats_server_does() {
         ("help -v", "help"),
         ("-v=false help", "help"),
         ("foo bar", "1 nats-server: unrecognized command: \"foo\""),
-        (
-            "-sl foo bar",
-            "1 nats-server: unrecognized command: \"bar\"",
-        ),
+        ("-sl foo bar", "1 nats-server: unrecognized command: \"bar\""),
         ("-t -sl reload", "signal reload"),
         (
             "-t",
@@ -76,12 +73,6 @@ fn shown_arguments_hold_no_secret() {
 
 #[test]
 fn a_value_that_looks_like_a_flag_is_still_hidden() {
-    assert_eq!(
-        redact_arguments(&arguments("-pass -auth x")),
-        arguments("-pass [REDACTED] x")
-    );
-    assert_eq!(
-        without_user_info("nats://a:p@ss/w@h:1"),
-        "nats://[REDACTED]@h:1"
-    );
+    assert_eq!(redact_arguments(&arguments("-pass -auth x")), arguments("-pass [REDACTED] x"));
+    assert_eq!(without_user_info("nats://a:p@ss/w@h:1"), "nats://[REDACTED]@h:1");
 }

@@ -5,19 +5,10 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "Server Options",
         &[
-            (
-                "-a, --addr, --net <host>",
-                "Address to listen on (default: 0.0.0.0)",
-            ),
-            (
-                "-p, --port <port>",
-                "Port for clients, -1 picks a free one (default: 4222)",
-            ),
+            ("-a, --addr, --net <host>", "Address to listen on (default: 0.0.0.0)"),
+            ("-p, --port <port>", "Port for clients, -1 picks a free one (default: 4222)"),
             ("-n, --name", ""),
-            (
-                "    --server_name <server_name>",
-                "Name of this server (default: its id)",
-            ),
+            ("    --server_name <server_name>", "Name of this server (default: its id)"),
             ("-P, --pid <file>", "Write the process id to this file"),
             ("-m, --http_port <port>", "Port for monitoring over http"),
             ("-ms,--https_port <port>", "Port for monitoring over https"),
@@ -28,10 +19,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "Signal a running server: ldm, stop, quit, term, reopen or reload\n\
                  <pid> is a process id, the start of one and a *, or a file that holds one",
             ),
-            (
-                "    --client_advertise <string>",
-                "Client URL told to other servers",
-            ),
+            ("    --client_advertise <string>", "Client URL told to other servers"),
             (
                 "    --ports_file_dir <dir>",
                 "Write the ports in use to <executable_name>_<pid>.ports in this directory",
@@ -42,32 +30,17 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         "Logging Options",
         &[
             ("-l, --log <file>", "Log to this file"),
-            (
-                "-T, --logtime",
-                "Put the time into log lines (default: true)",
-            ),
-            (
-                "    --logtime_utc",
-                "Log times in UTC, not local time (default: false)",
-            ),
+            ("-T, --logtime", "Put the time into log lines (default: true)"),
+            ("    --logtime_utc", "Log times in UTC, not local time (default: false)"),
             ("-s, --syslog", "Log to the local syslog"),
-            (
-                "-r, --remote_syslog <addr>",
-                "Log to this syslog (udp://localhost:514)",
-            ),
+            ("-r, --remote_syslog <addr>", "Log to this syslog (udp://localhost:514)"),
             ("-D, --debug", "Log debugging output"),
             ("-V, --trace", "Log the protocol as it passes"),
             ("-VV", "Trace the system account too"),
             ("-DV", "Debug and trace"),
             ("-DVV", "Debug and trace, the system account too"),
-            (
-                "    --log_size_limit <limit>",
-                "Bytes after which the log file is rotated",
-            ),
-            (
-                "    --max_traced_msg_len <len>",
-                "Bytes of a message shown in traces (default: all)",
-            ),
+            ("    --log_size_limit <limit>", "Bytes after which the log file is rotated"),
+            ("    --max_traced_msg_len <len>", "Bytes of a message shown in traces (default: all)"),
         ],
     ),
     (
@@ -88,50 +61,26 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "TLS Options",
         &[
-            (
-                "    --tls",
-                "Use TLS, without client certificates (default: false)",
-            ),
+            ("    --tls", "Use TLS, without client certificates (default: false)"),
             ("    --tlscert <file>", "Certificate of the server"),
             ("    --tlskey <file>", "Private key of that certificate"),
             ("    --tlsverify", "Use TLS and require client certificates"),
-            (
-                "    --tlscacert <file>",
-                "CA certificates that client certificates must chain to",
-            ),
+            ("    --tlscacert <file>", "CA certificates that client certificates must chain to"),
         ],
     ),
     (
         "Cluster Options",
         &[
-            (
-                "    --routes <rurl-1, rurl-2>",
-                "Servers to connect to as routes",
-            ),
+            ("    --routes <rurl-1, rurl-2>", "Servers to connect to as routes"),
             ("    --cluster <cluster-url>", "Where to listen for routes"),
-            (
-                "    --cluster_name <string>",
-                "Name of the cluster (default: generated)",
-            ),
-            (
-                "    --no_advertise <bool>",
-                "Do not tell clients about the cluster",
-            ),
-            (
-                "    --cluster_advertise <string>",
-                "Cluster URL told to other servers",
-            ),
-            (
-                "    --connect_retries <number>",
-                "Attempts to connect to a discovered route",
-            ),
+            ("    --cluster_name <string>", "Name of the cluster (default: generated)"),
+            ("    --no_advertise <bool>", "Do not tell clients about the cluster"),
+            ("    --cluster_advertise <string>", "Cluster URL told to other servers"),
+            ("    --connect_retries <number>", "Attempts to connect to a discovered route"),
             ("    --cluster_listen <url>", "Same as --cluster"),
         ],
     ),
-    (
-        "Profiling Options",
-        &[("    --profile <port>", "Port for profiling over http")],
-    ),
+    ("Profiling Options", &[("    --profile <port>", "Port for profiling over http")]),
     (
         "Common Options",
         &[
@@ -281,9 +230,7 @@ mod tests {
             .collect();
         assert_eq!(shown, SHOWN.split_whitespace().collect::<Vec<_>>());
         for flag in shown {
-            let unknown = crate::cli::FlagError::Unknown {
-                name: flag.replace('-', ""),
-            };
+            let unknown = crate::cli::FlagError::Unknown { name: flag.replace('-', "") };
             let result = crate::cli::parse(&[flag.to_string()]);
             assert!(result.err() != Some(unknown), "{flag}");
         }
@@ -295,16 +242,9 @@ mod tests {
         assert!(text.starts_with("\nUsage: natssl [options]\n\nServer Options:\n    -a, --addr"));
         assert!(text.contains("\n    -p, --port <port>                Port"));
         assert!(text.ends_with("TLS is configured\n\n"));
-        assert!(
-            text.lines()
-                .all(|line| line.len() <= 120 && line == line.trim_end())
-        );
+        assert!(text.lines().all(|line| line.len() <= 120 && line == line.trim_end()));
         for (_, flags) in SECTIONS {
-            assert!(
-                flags
-                    .iter()
-                    .all(|(flag, _)| flag.len() + 4 < MEANING_COLUMN)
-            );
+            assert!(flags.iter().all(|(flag, _)| flag.len() + 4 < MEANING_COLUMN));
         }
     }
 

@@ -38,14 +38,7 @@ impl LogFile {
             reason: os_error_text(&error),
         })?;
         let path = path.to_path_buf();
-        Ok(Self {
-            path,
-            file,
-            size,
-            size_limit,
-            next_rotation: size_limit,
-            max_files,
-        })
+        Ok(Self { path, file, size, size_limit, next_rotation: size_limit, max_files })
     }
 
     pub fn path(&self) -> &Path {
@@ -94,11 +87,7 @@ impl LogFile {
         }
         self.next_rotation = self.size_limit;
         let backup = quoted(&backup.to_string_lossy());
-        self.note(
-            Label::Info,
-            &format!("Rotated log, backup saved as {backup}\r"),
-            stamp,
-        );
+        self.note(Label::Info, &format!("Rotated log, backup saved as {backup}\r"), stamp);
         if self.max_files > 0 {
             self.purge(stamp);
         }
@@ -164,10 +153,7 @@ impl LogFile {
 
     /// Names in `directory` that a rotation of this file has given.
     fn backups(&self, directory: &Path) -> io::Result<Vec<String>> {
-        let own = self
-            .path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
+        let own = self.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let own = own.unwrap_or_default();
         let mut names = Vec::new();
         for entry in fs::read_dir(directory)? {
@@ -187,24 +173,13 @@ impl LogFile {
     /// A line about the log itself. COMPAT: those of a rotation end with CRLF; the caller adds the CR.
     fn note(&mut self, label: Label, text: &str, stamp: &mut Stamp) {
         let mut line = String::new();
-        push_line(
-            &mut line,
-            stamp,
-            Timestamp::now(),
-            label,
-            Colours::Plain,
-            text,
-        );
+        push_line(&mut line, stamp, Timestamp::now(), label, Colours::Plain, text);
         self.append(&line);
     }
 }
 
 fn append_to(path: &Path) -> io::Result<(File, u64)> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(MODE)
-        .open(path)?;
+    let file = OpenOptions::new().create(true).append(true).mode(MODE).open(path)?;
     let size = file.metadata()?.len();
     Ok((file, size))
 }

@@ -59,21 +59,12 @@ pub struct Stamp {
 
 impl Stamp {
     pub fn new(time: bool, utc: bool) -> Self {
-        Self {
-            time,
-            utc,
-            second: i64::MIN,
-            text: String::new(),
-        }
+        Self { time, utc, second: i64::MIN, text: String::new() }
     }
 
     fn push(&mut self, out: &mut String, now: Timestamp) {
         if now.as_second() != self.second {
-            let zone = if self.utc {
-                TimeZone::UTC
-            } else {
-                TimeZone::system()
-            };
+            let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
             self.text = seconds(now, zone);
             self.second = now.as_second();
         }
@@ -186,9 +177,7 @@ pub fn os_error_text(error: &std::io::Error) -> String {
         return text;
     };
     let mut rest = words.chars();
-    rest.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(rest).collect()
-    })
+    rest.next().map_or_else(String::new, |first| first.to_lowercase().chain(rest).collect())
 }
 
 #[cfg(test)]
@@ -210,37 +199,16 @@ mod tests {
     #[test]
     fn a_line_looks_like_one_of_nats_server() {
         let mut stamp = Stamp::new(true, true);
-        let early = line(
-            &mut stamp,
-            "2026-01-02T03:04:05.000006Z",
-            Label::Info,
-            Colours::Plain,
-        );
-        assert_eq!(
-            early,
-            "[7] 2026/01/02 03:04:05.000006 [INF] Server is ready\n"
-        );
-        let late = line(
-            &mut stamp,
-            "2026-11-20T22:41:17.9999999Z",
-            Label::Fatal,
-            Colours::Plain,
-        );
-        assert_eq!(
-            late,
-            "[7] 2026/11/20 22:41:17.999999 [FTL] Server is ready\n"
-        );
+        let early = line(&mut stamp, "2026-01-02T03:04:05.000006Z", Label::Info, Colours::Plain);
+        assert_eq!(early, "[7] 2026/01/02 03:04:05.000006 [INF] Server is ready\n");
+        let late = line(&mut stamp, "2026-11-20T22:41:17.9999999Z", Label::Fatal, Colours::Plain);
+        assert_eq!(late, "[7] 2026/11/20 22:41:17.999999 [FTL] Server is ready\n");
     }
 
     #[test]
     fn without_time_only_the_time_is_missing() {
         let mut stamp = Stamp::new(false, false);
-        let text = line(
-            &mut stamp,
-            "2026-01-02T03:04:05Z",
-            Label::Debug,
-            Colours::Plain,
-        );
+        let text = line(&mut stamp, "2026-01-02T03:04:05Z", Label::Debug, Colours::Plain);
         assert_eq!(text, "[7] [DBG] Server is ready\n");
     }
 
@@ -264,20 +232,13 @@ mod tests {
     #[test]
     fn zones_shift_the_time() {
         let zone = TimeZone::fixed(jiff::tz::offset(-5));
-        assert_eq!(
-            seconds(at("2026-01-01T02:00:00Z"), zone),
-            "2025/12/31 21:00:00"
-        );
+        assert_eq!(seconds(at("2026-01-01T02:00:00Z"), zone), "2025/12/31 21:00:00");
     }
 
     #[test]
     fn a_peer_cannot_forge_a_line() {
         let mut out = String::new();
-        write!(
-            Escaped(&mut out),
-            "a\r\n[1] [INF] b\x1b[2J\u{85}\u{202e}ü\t\0"
-        )
-        .unwrap();
+        write!(Escaped(&mut out), "a\r\n[1] [INF] b\x1b[2J\u{85}\u{202e}ü\t\0").unwrap();
         assert_eq!(out, "a\\r\\n[1] [INF] b\\x1b[2J\\u0085\\u202eü\t\\x00");
     }
 
@@ -290,10 +251,7 @@ mod tests {
     fn system_errors_read_as_in_go() {
         let error = std::io::Error::from_raw_os_error(2);
         assert_eq!(os_error_text(&error), "no such file or directory");
-        assert_eq!(
-            os_error_text(&std::io::Error::other("My words")),
-            "My words"
-        );
+        assert_eq!(os_error_text(&std::io::Error::other("My words")), "My words");
     }
 
     proptest! {

@@ -54,13 +54,7 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self {
-            debug: false,
-            trace: false,
-            time: true,
-            utc: false,
-            target: LogTarget::Stderr,
-        }
+        Self { debug: false, trace: false, time: true, utc: false, target: LogTarget::Stderr }
     }
 }
 
@@ -127,11 +121,7 @@ impl Logger {
             line: String::new(),
         };
         let off = AtomicBool::new;
-        Self(Arc::new(Shared {
-            debug: off(false),
-            trace: off(false),
-            output: Mutex::new(output),
-        }))
+        Self(Arc::new(Shared { debug: off(false), trace: off(false), output: Mutex::new(output) }))
     }
 
     /// All or nothing: after an error the log goes on as before. A target that stays the same is not
@@ -139,24 +129,14 @@ impl Logger {
     pub fn apply(&self, settings: &LogSettings) -> Result<(), LogError> {
         let same = self.0.lock().target_continues(&settings.target);
         // Opened without the lock, which every line takes.
-        let opened = if same {
-            None
-        } else {
-            Some(Sink::open(&settings.target)?)
-        };
+        let opened = if same { None } else { Some(Sink::open(&settings.target)?) };
         let replaced = {
             let mut output = self.0.lock();
             output.stamp = Stamp::new(settings.time, settings.utc);
             output.target = settings.target.clone();
             let replaced = opened.map(|sink| std::mem::replace(&mut output.sink, sink));
-            if let (
-                Sink::File(file),
-                LogTarget::File {
-                    size_limit,
-                    max_files,
-                    ..
-                },
-            ) = (&mut output.sink, &settings.target)
+            if let (Sink::File(file), LogTarget::File { size_limit, max_files, .. }) =
+                (&mut output.sink, &settings.target)
             {
                 file.set_limits(*size_limit, *max_files);
             }
@@ -278,21 +258,15 @@ enum Sink {
 impl Sink {
     fn stderr() -> Self {
         let terminal = rustix::termios::isatty(rustix::stdio::stderr());
-        Self::Stderr(if terminal {
-            Colours::Ansi
-        } else {
-            Colours::Plain
-        })
+        Self::Stderr(if terminal { Colours::Ansi } else { Colours::Plain })
     }
 
     fn open(target: &LogTarget) -> Result<Self, LogError> {
         Ok(match target {
             LogTarget::Stderr => Self::stderr(),
-            LogTarget::File {
-                path,
-                size_limit,
-                max_files,
-            } => Self::File(LogFile::open(path, *size_limit, *max_files)?),
+            LogTarget::File { path, size_limit, max_files } => {
+                Self::File(LogFile::open(path, *size_limit, *max_files)?)
+            }
             LogTarget::Syslog => Self::Syslog(Syslog::local()?),
             LogTarget::RemoteSyslog(url) => Self::Syslog(Syslog::remote(url)?),
         })

@@ -22,10 +22,7 @@ pub struct RateLimited {
 
 impl RateLimited {
     pub fn new() -> Self {
-        Self {
-            hasher: RandomState::new(),
-            seen: Mutex::new(HashMap::new()),
-        }
+        Self { hasher: RandomState::new(), seen: Mutex::new(HashMap::new()) }
     }
 
     /// Whether `text` may be logged at `now`; if so, it counts as logged.

@@ -41,19 +41,13 @@ impl LineSubscriber {
 
 fn is_own(metadata: &Metadata<'_>) -> bool {
     let module = metadata.module_path().unwrap_or(metadata.target());
-    module
-        .strip_prefix(OWN_CRATE)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    module.strip_prefix(OWN_CRATE).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 impl Subscriber for LineSubscriber {
     /// Final until `Logger::apply` rebuilds the cache: a disabled call site costs one atomic load.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.wants(metadata) {
-            Interest::always()
-        } else {
-            Interest::never()
-        }
+        if self.wants(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -74,10 +68,7 @@ impl Subscriber for LineSubscriber {
         // Taken, not borrowed: formatting an argument may itself log.
         let mut text = BUFFER.try_with(Cell::take).unwrap_or_default();
         text.clear();
-        let mut message = Message {
-            text: &mut text,
-            fatal: false,
-        };
+        let mut message = Message { text: &mut text, fatal: false };
         event.record(&mut message);
         let fatal = message.fatal;
         let label = match *event.metadata().level() {

@@ -46,9 +46,7 @@ impl Place {
             "udp" => Ok(Self::Udp(host())),
             "tcp" => Ok(Self::Tcp(host())),
             "unix" => Ok(Self::Unix(rest.to_string())),
-            _ => Err(LogError::SyslogNetwork {
-                scheme: scheme.to_string(),
-            }),
+            _ => Err(LogError::SyslogNetwork { scheme: scheme.to_string() }),
         }
     }
 
@@ -78,13 +76,9 @@ fn dial(
     host: &str,
     connect: fn(SocketAddr) -> io::Result<Socket>,
 ) -> Result<Socket, String> {
-    if !host
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| !port.ends_with(']'))
-    {
-        return Err(format!(
-            "dial {network}: address {host}: missing port in address"
-        ));
+    // The last colon of `[::1]` is none of a port.
+    if host.rsplit_once(':').is_none_or(|(_, port)| port.ends_with(']')) {
+        return Err(format!("dial {network}: address {host}: missing port in address"));
     }
     let no_host = || {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -104,11 +98,7 @@ fn dial(
 }
 
 fn connect_udp(address: SocketAddr) -> io::Result<Socket> {
-    let any = if address.is_ipv4() {
-        "0.0.0.0:0"
-    } else {
-        "[::]:0"
-    };
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any)?;
     socket.connect(address)?;
     socket.set_write_timeout(Some(TIMEOUT))?;
@@ -135,14 +125,8 @@ fn connect_datagram(path: &Path) -> io::Result<Socket> {
 }
 
 fn connect_local() -> Option<Socket> {
-    let datagram = LOCAL_SOCKETS
-        .iter()
-        .find_map(|path| connect_datagram(Path::new(path)).ok());
-    datagram.or_else(|| {
-        LOCAL_SOCKETS
-            .iter()
-            .find_map(|path| connect_stream(Path::new(path)).ok())
-    })
+    let datagram = LOCAL_SOCKETS.iter().find_map(|path| connect_datagram(Path::new(path)).ok());
+    datagram.or_else(|| LOCAL_SOCKETS.iter().find_map(|path| connect_stream(Path::new(path)).ok()))
 }
 
 enum Socket {
@@ -189,9 +173,7 @@ impl Syslog {
     }
 
     fn start(place: Place) -> Result<Self, LogError> {
-        let socket = place
-            .connect()
-            .map_err(|reason| LogError::SyslogConnect { reason })?;
+        let socket = place.connect().map_err(|reason| LogError::SyslogConnect { reason })?;
         let header = Header::new(&place);
         let (queue, lines) = sync_channel(QUEUE_LINES);
         let counts = Arc::new(Counts::default());
@@ -205,24 +187,14 @@ impl Syslog {
         thread::Builder::new()
             .name("syslog".to_string())
             .spawn(move || sender.run(&lines))
-            .map_err(|error| LogError::SyslogConnect {
-                reason: os_error_text(&error),
-            })?;
-        Ok(Self {
-            header,
-            queue,
-            counts,
-        })
+            .map_err(|error| LogError::SyslogConnect { reason: os_error_text(&error) })?;
+        Ok(Self { header, queue, counts })
     }
 
     /// Queues a line, or counts it as lost if the queue is full.
     pub fn write(&self, label: Label, text: &str, now: Timestamp) {
         self.counts.pending.fetch_add(1, Ordering::AcqRel);
-        if self
-            .queue
-            .try_send(self.header.packet(label, text, now))
-            .is_err()
-        {
+        if self.queue.try_send(self.header.packet(label, text, now)).is_err() {
             self.counts.pending.fetch_sub(1, Ordering::AcqRel);
             self.counts.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -248,18 +220,13 @@ impl Header {
     fn new(place: &Place) -> Self {
         let hostname = match place {
             Place::Local | Place::Unix(_) => String::new(),
-            Place::Udp(_) | Place::Tcp(_) => rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned(),
+            Place::Udp(_) | Place::Tcp(_) => {
+                rustix::system::uname().nodename().to_string_lossy().into_owned()
+            }
         };
         let program = std::env::args_os().next().unwrap_or_default();
         let tag = Path::new(&program).file_name().unwrap_or_default();
-        Self {
-            facility: place.facility(),
-            hostname,
-            tag: tag.to_string_lossy().into_owned(),
-        }
+        Self { facility: place.facility(), hostname, tag: tag.to_string_lossy().into_owned() }
     }
 
     /// RFC 3164 as Go's `log/syslog` writes it: remote with an RFC 3339 time and the host name.
@@ -272,17 +239,10 @@ impl Header {
             let time = now.strftime("%b %e %H:%M:%S");
             return format!("<{priority}>{time} {tag}[{pid}]: {text}\n");
         }
-        let zone = if now.offset().seconds() == 0 {
-            "Z"
-        } else {
-            "%:z"
-        };
+        let zone = if now.offset().seconds() == 0 { "Z" } else { "%:z" };
         let time = now.strftime("%Y-%m-%dT%H:%M:%S");
         let offset = now.strftime(zone);
-        format!(
-            "<{priority}>{time}{offset} {} {tag}[{pid}]: {text}\n",
-            self.hostname
-        )
+        format!("<{priority}>{time}{offset} {} {tag}[{pid}]: {text}\n", self.hostname)
     }
 }
 

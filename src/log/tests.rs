@@ -14,23 +14,12 @@ struct Log {
 impl Log {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let target = LogTarget::File {
-            path: directory.path().join("x.log"),
-            size_limit: 0,
-            max_files: 0,
-        };
-        let settings = LogSettings {
-            time: false,
-            target,
-            ..LogSettings::default()
-        };
+        let target =
+            LogTarget::File { path: directory.path().join("x.log"), size_limit: 0, max_files: 0 };
+        let settings = LogSettings { time: false, target, ..LogSettings::default() };
         let logger = Logger::new();
         logger.apply(&settings).unwrap();
-        Self {
-            logger,
-            settings,
-            directory,
-        }
+        Self { logger, settings, directory }
     }
 
     fn with(&self, work: impl FnOnce()) {
@@ -69,13 +58,9 @@ fn debug_and_trace_are_switched_apart_at_run_time() {
     let mut log = Log::new();
     let shared = Arc::clone(&log.logger.0);
     tracing::subscriber::with_default(LineSubscriber(shared), || {
-        for (with_debug, with_trace) in [
-            (false, false),
-            (true, false),
-            (false, true),
-            (true, true),
-            (false, false),
-        ] {
+        for (with_debug, with_trace) in
+            [(false, false), (true, false), (false, true), (true, true), (false, false)]
+        {
             log.settings.debug = with_debug;
             log.settings.trace = with_trace;
             log.logger.apply(&log.settings).unwrap();
@@ -139,17 +124,11 @@ fn an_unusable_target_changes_nothing() {
     let log = Log::new();
     let mut settings = log.settings.clone();
     settings.debug = true;
-    settings.target = LogTarget::File {
-        path: "/nonexistent/x".into(),
-        size_limit: 0,
-        max_files: 0,
-    };
+    settings.target =
+        LogTarget::File { path: "/nonexistent/x".into(), size_limit: 0, max_files: 0 };
     let error = log.logger.apply(&settings).unwrap_err();
     assert!(error.early_line().ends_with(&format!(" {error}")));
-    assert_eq!(
-        error.early_line().len(),
-        "2026/11/20 22:40:44 ".len() + error.to_string().len()
-    );
+    assert_eq!(error.early_line().len(), "2026/11/20 22:40:44 ".len() + error.to_string().len());
     log.with(|| {
         debug!("off");
         info!("still here");
@@ -160,11 +139,7 @@ fn an_unusable_target_changes_nothing() {
 #[test]
 fn the_same_file_stays_open_and_takes_new_limits() {
     let mut log = Log::new();
-    fs::rename(
-        log.directory.path().join("x.log"),
-        log.directory.path().join("moved"),
-    )
-    .unwrap();
+    fs::rename(log.directory.path().join("x.log"), log.directory.path().join("moved")).unwrap();
     if let LogTarget::File { size_limit, .. } = &mut log.settings.target {
         *size_limit = 1 << 20;
     }

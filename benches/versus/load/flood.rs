@@ -12,7 +12,7 @@ use super::scan::{Expected, Scan};
 use super::tls::{Settings, Tls};
 use super::{PATIENCE, Phase, Target, payload, threads};
 use crate::Failure;
-use crate::rows::{Each, Flood, Flow, Metric, Pace, Transport};
+use crate::work::{Each, Flood, Flow, Metric, Pace, Transport};
 
 /// Bytes under way to one subscriber, and to all together.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -91,7 +91,8 @@ impl Drop for End<'_> {
 impl Traffic {
     fn new(flood: &Flood) -> Self {
         let fan = flood.flow.deliveries();
-        let window = (WINDOW_BYTES * fan.max(1) as usize).min(WINDOW_TOTAL_BYTES) / flood.message_bytes();
+        let window =
+            (WINDOW_BYTES * fan.max(1) as usize).min(WINDOW_TOTAL_BYTES) / flood.message_bytes();
         Self {
             received: AtomicU64::new(0),
             fan,
@@ -146,7 +147,14 @@ impl Publisher {
             Pace::Bursts { messages, .. } => messages,
         };
         let buffer = (0..wanted).flat_map(|index| publication(flood, index % subjects)).collect();
-        Self { link, pace: flood.pace, each: flood.flow.each(), buffer, message_bytes: one, published: 0 }
+        Self {
+            link,
+            pace: flood.pace,
+            each: flood.flow.each(),
+            buffer,
+            message_bytes: one,
+            published: 0,
+        }
     }
 
     fn run(&mut self, target: &Target<'_>, traffic: &Traffic) -> Result<Vec<Metric>, Failure> {
@@ -199,11 +207,15 @@ impl Subscriber {
         }
         link.write_all(lines.as_bytes())?;
         link.ping().map_err(|failure| format!("subscriber {index}: {failure}"))?;
-        let mut message = format!("MSG {} {} {}\r\n", subject_name(0), sid(0), flood.payload).into_bytes();
+        let mut message =
+            format!("MSG {} {} {}\r\n", subject_name(0), sid(0), flood.payload).into_bytes();
         message.extend(payload(flood.payload));
         message.extend(b"\r\n");
-        let expected =
-            if flood.flow.subjects() == 1 { Expected::same(message) } else { Expected::same_length(message) };
+        let expected = if flood.flow.subjects() == 1 {
+            Expected::same(message)
+        } else {
+            Expected::same_length(message)
+        };
         Ok(Self { link, scan: Scan::new(expected) })
     }
 }

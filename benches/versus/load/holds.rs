@@ -9,7 +9,7 @@ use super::link::{Link, dial};
 use super::tls::{Settings, Tls};
 use super::{Target, threads};
 use crate::Failure;
-use crate::rows::{Held, Holds, Metric};
+use crate::work::{Held, Holds, Metric};
 
 /// Connections made before the first reading, so that what the server sets up once is not weighed.
 const WARM_CONNECTIONS: usize = 50;
@@ -29,7 +29,9 @@ pub fn run(holds: &Holds, target: &Target<'_>) -> Result<Vec<Metric>, Failure> {
         Held::IdleTls | Held::HalfOpenTls => Some(Tls::new(&Settings::traffic(), target.pki)?),
     };
     let address = target.server.address;
-    let idle = || Ok(Connection::Idle(Box::new(Link::open_buffered(address, tls.as_ref(), BUFFER_BYTES)?)));
+    let idle = || {
+        Ok(Connection::Idle(Box::new(Link::open_buffered(address, tls.as_ref(), BUFFER_BYTES)?)))
+    };
     let half_open = || {
         let (mut tcp, _) = dial(address)?;
         tcp.write_all(&HALF_HELLO)?;
@@ -68,14 +70,19 @@ impl Connection {
                 tcp.set_nonblocking(true)?;
                 match tcp.read(&mut [0; 16]) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-                    other => Err(format!("the server ended a half-open connection: {other:?}").into()),
+                    other => {
+                        Err(format!("the server ended a half-open connection: {other:?}").into())
+                    }
                 }
             }
         }
     }
 }
 
-fn open(count: usize, one: &(dyn Fn() -> Result<Connection, Failure> + Sync)) -> Result<Vec<Connection>, Failure> {
+fn open(
+    count: usize,
+    one: &(dyn Fn() -> Result<Connection, Failure> + Sync),
+) -> Result<Vec<Connection>, Failure> {
     let workers = 2 * threads();
     scope(|scope| {
         let handles: Vec<_> = (0..workers)

@@ -10,7 +10,7 @@ use super::scan::{Expected, Scan};
 use super::tls::{Settings, Tls};
 use super::{PATIENCE, Phase, Target, payload, threads};
 use crate::Failure;
-use crate::rows::{Bursts, Each, Metric, Requests, Transport};
+use crate::work::{Bursts, Each, Metric, Requests, Transport};
 
 /// Publisher and subscriber pairs on their own subjects, each sending a burst once the last one has arrived.
 pub fn bursts(bursts: &Bursts, target: &Target<'_>) -> Result<Vec<Metric>, Failure> {
@@ -43,7 +43,8 @@ pub fn requests(requests: &Requests, target: &Target<'_>) -> Result<Vec<Metric>,
     for index in 0..requests.pairs {
         let service = format!("bench.service.{index:04}");
         let inbox = format!("_INBOX.bench.{index:04}");
-        let mut responder = Lane::subscribed(open()?, &service, &service, Some(&inbox), requests.payload)?;
+        let mut responder =
+            Lane::subscribed(open()?, &service, &service, Some(&inbox), requests.payload)?;
         responder.burst = publication(&inbox, None, requests.payload);
         responders.push(responder);
         let mut requester = Lane::subscribed(open()?, &inbox, &inbox, None, requests.payload)?;
@@ -77,7 +78,8 @@ fn measure_requests(requesters: &mut [Lane], target: &Target<'_>) -> Result<Vec<
     let mut latencies = initiate_all(requesters, &phase)?;
     let mut metrics = phase.finish(latencies.len() as u64, Each::Request)?;
     latencies.sort_unstable();
-    let quantile = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
+    let quantile =
+        |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
     metrics.push(Metric::new("p50 µs", quantile(0.5)));
     metrics.push(Metric::new("p99 µs", quantile(0.99)));
     Ok(metrics)
@@ -118,7 +120,15 @@ impl Lane {
         reader.ping()?;
         let expected = Expected::same(frame(&format!("MSG {name} 1"), reply, payload_bytes));
         let scan = Scan::new(expected);
-        Ok(Self { reader, writer: None, scan, burst: Vec::new(), messages: 1, missing: 0, sent: Instant::now() })
+        Ok(Self {
+            reader,
+            writer: None,
+            scan,
+            burst: Vec::new(),
+            messages: 1,
+            missing: 0,
+            sent: Instant::now(),
+        })
     }
 
     fn send(&mut self) -> Result<(), Failure> {
@@ -133,8 +143,10 @@ impl Lane {
 fn initiate_all(lanes: &mut [Lane], phase: &Phase) -> Result<Vec<u64>, Failure> {
     let size = lanes.len().div_ceil(threads());
     scope(|scope| {
-        let handles: Vec<_> =
-            lanes.chunks_mut(size).map(|group| scope.spawn(move || initiate(group, phase))).collect();
+        let handles: Vec<_> = lanes
+            .chunks_mut(size)
+            .map(|group| scope.spawn(move || initiate(group, phase)))
+            .collect();
         let mut rounds = Vec::new();
         for handle in handles {
             rounds.extend(handle.join().map_err(|_| "a load thread panicked")??);
@@ -159,7 +171,11 @@ fn initiate(lanes: &mut [Lane], phase: &Phase) -> Result<Vec<u64>, Failure> {
             let lane = &mut lanes[*index];
             let found = drain(&mut lane.reader, &mut lane.scan, &mut buffer)?;
             if found > lane.missing {
-                return Err(format!("lane {index} got {found} messages, {} were missing", lane.missing).into());
+                return Err(format!(
+                    "lane {index} got {found} messages, {} were missing",
+                    lane.missing
+                )
+                .into());
             }
             lane.missing -= found;
             if found == 0 || lane.missing > 0 {

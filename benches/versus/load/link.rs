@@ -49,11 +49,17 @@ impl Link {
     }
 
     /// The same with a receive buffer of `buffer_bytes`, for many idle connections.
-    pub fn open_buffered(address: SocketAddrV4, tls: Option<&Tls>, buffer_bytes: usize) -> Result<Self, Failure> {
+    pub fn open_buffered(
+        address: SocketAddrV4,
+        tls: Option<&Tls>,
+        buffer_bytes: usize,
+    ) -> Result<Self, Failure> {
         let (tcp, info) = dial(address)?;
         let transport = match tls {
             None => Transport::Plain(tcp),
-            Some(_) if !info.contains("\"tls_required\":true") => return Err(format!("no TLS in {info}").into()),
+            Some(_) if !info.contains("\"tls_required\":true") => {
+                return Err(format!("no TLS in {info}").into());
+            }
             Some(tls) => {
                 let mut stream = SslStream::new(tls.ssl()?, Wire::new(tcp, buffer_bytes))?;
                 stream.connect().map_err(|error| format!("TLS handshake: {error}"))?;
@@ -95,7 +101,13 @@ impl Link {
                     b"PONG" => return Ok(()),
                     b"PING" => self.write_all(b"PONG\r\n")?,
                     other if other.starts_with(b"INFO ") => {}
-                    other => return Err(format!("expected PONG, got {:?}", String::from_utf8_lossy(other)).into()),
+                    other => {
+                        return Err(format!(
+                            "expected PONG, got {:?}",
+                            String::from_utf8_lossy(other)
+                        )
+                        .into());
+                    }
                 }
             }
         }
@@ -117,6 +129,17 @@ impl Link {
             Transport::Plain(tcp) => tcp.read(buffer),
             Transport::Tls(stream) => stream.read(buffer),
         }
+    }
+
+    /// Closes as a client does, with close_notify. OpenSSL would not resume a session that ended without one.
+    pub fn close(mut self) -> io::Result<()> {
+        if let Transport::Tls(stream) = &mut self.transport {
+            stream
+                .shutdown()
+                .map_err(|error| error.into_io_error().unwrap_or_else(io::Error::other))?;
+            stream.get_mut().flush()?;
+        }
+        Ok(())
     }
 
     pub fn wait_mode(&mut self, wait: Wait) -> io::Result<()> {
@@ -171,7 +194,11 @@ pub fn dial(address: SocketAddrV4) -> Result<(TcpStream, String), Failure> {
         }
     }
     let info = String::from_utf8_lossy(&info).into_owned();
-    if info.starts_with("INFO {") { Ok((tcp, info)) } else { Err(format!("expected INFO, got {info:?}").into()) }
+    if info.starts_with("INFO {") {
+        Ok((tcp, info))
+    } else {
+        Err(format!("expected INFO, got {info:?}").into())
+    }
 }
 
 /// The socket under TLS. It gathers records into one write and reads several at once, which OpenSSL alone does not.
@@ -238,7 +265,8 @@ fn write_patiently(mut tcp: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error)
                 if error.kind() == ErrorKind::WouldBlock
-                    && Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + PATIENCE) =>
+                    && Instant::now()
+                        < *deadline.get_or_insert_with(|| Instant::now() + PATIENCE) =>
             {
                 sleep(Duration::from_micros(200));
             }

@@ -18,8 +18,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Failure;
 use crate::pki::Pki;
-use crate::rows::{Each, Metric, Work};
 use crate::server::{Cpu, Meter, Server};
+use crate::work::{Each, Metric, Work};
 
 /// A server that makes no progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -81,7 +81,8 @@ impl Phase {
             return false;
         }
         let Some(measured) = &self.measured else { return true };
-        elapsed > self.seconds * STRETCH || measured.meter.cpu().is_ok_and(|now| now.resolves(&measured.server))
+        elapsed > self.seconds * STRETCH
+            || measured.meter.cpu().is_ok_and(|now| now.resolves(&measured.server))
     }
 
     /// The figures once everything sent has been counted: rate, server CPU and load CPU for each of `count`.

@@ -24,7 +24,12 @@ impl Poll {
         for (index, link) in links.enumerate() {
             link.wait_mode(if single { Wait::Look } else { Wait::Poll })?;
             if let Some(epoll) = &epoll {
-                epoll::add(epoll, &*link, epoll::EventData::new_u64(index as u64), epoll::EventFlags::IN)?;
+                epoll::add(
+                    epoll,
+                    &*link,
+                    epoll::EventData::new_u64(index as u64),
+                    epoll::EventFlags::IN,
+                )?;
             }
         }
         Ok(Self { epoll, events: Vec::with_capacity(256) })
@@ -57,7 +62,9 @@ pub fn drain(link: &mut Link, scan: &mut Scan, buffer: &mut [u8]) -> Result<u64,
                     break;
                 }
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                break;
+            }
             Err(error) => return Err(format!("reading a subscriber: {error}").into()),
         }
     }

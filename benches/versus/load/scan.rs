@@ -50,9 +50,13 @@ impl Scan {
         let mut compare = self.expected.same;
         while let Some(&first) = bytes.first() {
             match &mut self.state {
-                State::Start if first == b'M' && bytes.len() < length => self.state = State::Message(length),
+                State::Start if first == b'M' && bytes.len() < length => {
+                    self.state = State::Message(length)
+                }
                 State::Start if first == b'M' => {
-                    if bytes[length - 1] != b'\n' || (compare && bytes[..length] != self.expected.bytes) {
+                    if bytes[length - 1] != b'\n'
+                        || (compare && bytes[..length] != self.expected.bytes)
+                    {
                         return Err(self.broken(bytes));
                     }
                     compare = false;
@@ -73,7 +77,10 @@ impl Scan {
                     bytes = &bytes[n..];
                 }
                 State::Line(line) => {
-                    let n = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+                    let n = bytes
+                        .iter()
+                        .position(|byte| *byte == b'\n')
+                        .map_or(bytes.len(), |end| end + 1);
                     line.extend_from_slice(&bytes[..n]);
                     bytes = &bytes[n..];
                     if line.ends_with(b"\n") {
@@ -88,7 +95,12 @@ impl Scan {
 
     fn broken(&self, bytes: &[u8]) -> Failure {
         let start = &bytes[..bytes.len().min(60)];
-        format!("message {} is not as sent: {:?}", self.messages + 1, String::from_utf8_lossy(start)).into()
+        format!(
+            "message {} is not as sent: {:?}",
+            self.messages + 1,
+            String::from_utf8_lossy(start)
+        )
+        .into()
     }
 }
 

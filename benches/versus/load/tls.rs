@@ -7,7 +7,7 @@ use openssl::ssl::{SslSessionCacheMode, SslVerifyMode, SslVersion};
 
 use crate::Failure;
 use crate::pki::{KeyType, Pki, Role};
-use crate::rows::{Group, Resume, Version};
+use crate::work::{Group, Resume, Version};
 
 pub struct Settings {
     pub version: Version,
@@ -68,7 +68,11 @@ impl Tls {
             Group::X25519 => "X25519",
             Group::P256 => "P-256",
         })?;
-        builder.set_mode(SslMode::ENABLE_PARTIAL_WRITE | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::AUTO_RETRY);
+        builder.set_mode(
+            SslMode::ENABLE_PARTIAL_WRITE
+                | SslMode::ACCEPT_MOVING_WRITE_BUFFER
+                | SslMode::AUTO_RETRY,
+        );
         builder.set_ca_file(pki.certificate(settings.key, Role::Authority))?;
         builder.set_verify(match settings.check {
             Check::Full => SslVerifyMode::PEER,
@@ -80,7 +84,9 @@ impl Tls {
         }
         let session = (settings.resume == Resume::Always).then(Arc::<Mutex<_>>::default);
         if let Some(newest) = session.clone() {
-            builder.set_session_cache_mode(SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL);
+            builder.set_session_cache_mode(
+                SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL,
+            );
             builder.set_new_session_callback(move |_, session| {
                 if let Ok(mut newest) = newest.lock() {
                     *newest = Some(session);

@@ -30,16 +30,8 @@ fn one_dash_or_two_and_equals_or_space_are_the_same() {
 #[test]
 fn aliases_name_one_setting_and_the_last_wins() {
     assert_eq!(read("-a x --addr y -net=z").host.as_deref(), Some("z"));
-    assert_eq!(
-        read("-name a -n b --server_name c").server_name.as_deref(),
-        Some("c")
-    );
-    assert_eq!(
-        read("-cluster a --cluster_listen b")
-            .cluster_listen
-            .as_deref(),
-        Some("b")
-    );
+    assert_eq!(read("-name a -n b --server_name c").server_name.as_deref(), Some("c"));
+    assert_eq!(read("-cluster a --cluster_listen b").cluster_listen.as_deref(), Some("b"));
     assert_eq!(read("-D=false --debug").debug, Some(true));
     assert_eq!(read("--debug -D=false").debug, Some(false));
 }
@@ -83,15 +75,9 @@ fn errors_are_those_of_go() {
             "invalid value \"99999999999999999999\" for flag -p: value out of range",
         ),
         ("--port", "flag needs an argument: -port"),
-        (
-            "-D=maybe",
-            "invalid boolean value \"maybe\" for -D: parse error",
-        ),
+        ("-D=maybe", "invalid boolean value \"maybe\" for -D: parse error"),
         ("-D=", "invalid boolean value \"\" for -D: parse error"),
-        (
-            "--h=foo",
-            "invalid boolean value \"foo\" for -h: parse error",
-        ),
+        ("--h=foo", "invalid boolean value \"foo\" for -h: parse error"),
         ("---p", "bad flag syntax: ---p"),
         ("-=3", "bad flag syntax: -=3"),
     ] {
@@ -118,16 +104,10 @@ fn numbers_follow_go() {
     ] {
         assert_eq!(number(text), Ok(value), "{text}");
     }
-    for text in [
-        "", "-", "+", "0x", "_1", "1__0", "1_", "--1", " 1", "1 ", "0x1_", "é", "0b2",
-    ] {
+    for text in ["", "-", "+", "0x", "_1", "1__0", "1_", "--1", " 1", "1 ", "0x1_", "é", "0b2"] {
         assert_eq!(number(text), Err(NumberError::Syntax), "{text}");
     }
-    for text in [
-        "9223372036854775808",
-        "-9223372036854775809",
-        "0xffffffffffffffff",
-    ] {
+    for text in ["9223372036854775808", "-9223372036854775809", "0xffffffffffffffff"] {
         assert_eq!(number(text), Err(NumberError::Range), "{text}");
     }
 }
@@ -141,18 +121,9 @@ fn combined_verbosity_flags_override_the_single_ones() {
     };
     assert_eq!(seen(""), (None, None, None));
     assert_eq!(seen("-D -DV=false"), (Some(false), Some(false), None));
-    assert_eq!(
-        seen("-DV -DVV=false"),
-        (Some(false), Some(false), Some(false))
-    );
-    assert_eq!(
-        seen("-DVV -VV=false"),
-        (Some(true), Some(false), Some(false))
-    );
-    assert_eq!(
-        seen("-DVV=false -VV"),
-        (Some(false), Some(true), Some(true))
-    );
+    assert_eq!(seen("-DV -DVV=false"), (Some(false), Some(false), Some(false)));
+    assert_eq!(seen("-DVV -VV=false"), (Some(true), Some(false), Some(false)));
+    assert_eq!(seen("-DVV=false -VV"), (Some(false), Some(true), Some(true)));
 }
 
 proptest! {

@@ -5,12 +5,7 @@ use super::*;
 
 fn planned(expression: &str, running: &[i32]) -> Result<Vec<i32>, String> {
     plan(expression, "nats-server", || Ok(running.to_vec()))
-        .map(|plan| {
-            plan.pids
-                .iter()
-                .map(|pid| pid.as_raw_nonzero().get())
-                .collect()
-        })
+        .map(|plan| plan.pids.iter().map(|pid| pid.as_raw_nonzero().get()).collect())
         .map_err(|error| error.to_string())
 }
 
@@ -40,16 +35,8 @@ fn targets_and_errors_are_those_of_nats_server() {
         ("reload=/etc", &[], refused("invalid pid: /etc")),
         ("reload=12", &[2, 3], Ok(vec![12])),
         ("reload", &[2], Ok(vec![2])),
-        (
-            "reload",
-            &[2, 3],
-            refused("multiple nats-server processes running:\n2\n3"),
-        ),
-        (
-            "foo",
-            &[2, 3],
-            refused("multiple nats-server processes running:\n2\n3"),
-        ),
+        ("reload", &[2, 3], refused("multiple nats-server processes running:\n2\n3")),
+        ("foo", &[2, 3], refused("multiple nats-server processes running:\n2\n3")),
         ("reload=*", &[2, 3], Ok(vec![2, 3])),
         ("foo=*", &[2, 3], refused("unknown signal \"foo\"")),
         ("reload=9*", &[2, 3], Ok(vec![])),
@@ -62,15 +49,7 @@ fn targets_and_errors_are_those_of_nats_server() {
 /// nats-server signals process groups, or every process there is, for these.
 #[test]
 fn numbers_that_name_no_single_process_are_refused() {
-    for text in [
-        "0",
-        "-1",
-        "-5",
-        "+5",
-        "007",
-        "4294967295",
-        "9223372036854775807",
-    ] {
+    for text in ["0", "-1", "-5", "+5", "007", "4294967295", "9223372036854775807"] {
         let expected = refused(&format!("invalid pid: {text}"));
         assert_eq!(planned(&format!("reload={text}"), &[]), expected);
     }
@@ -96,10 +75,7 @@ fn a_file_supplies_the_pid() {
 fn an_unreadable_process_table_asks_for_a_pid() {
     let failed = plan("reload", "nats-server", || Err(io::Error::other("no")));
     let text = failed.err().map(|error| error.to_string());
-    assert_eq!(
-        text.as_deref(),
-        Some("unable to resolve pid, try providing one")
-    );
+    assert_eq!(text.as_deref(), Some("unable to resolve pid, try providing one"));
 }
 
 #[test]
@@ -114,13 +90,7 @@ fn servers_are_known_by_their_whole_name() {
 
 #[test]
 fn the_command_reaches_the_process() {
-    for (command, number) in [
-        ("quit", 2),
-        ("term", 15),
-        ("reload", 1),
-        ("stop", 9),
-        ("ldm", 12),
-    ] {
+    for (command, number) in [("quit", 2), ("term", 15), ("reload", 1), ("stop", 9), ("ldm", 12)] {
         let mut child = Command::new("sleep").arg("30").spawn().unwrap();
         send(&format!("{command}={}", child.id()), "natssl").unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(number), "{command}");
@@ -130,13 +100,8 @@ fn the_command_reaches_the_process() {
 #[test]
 fn a_missing_process_is_reported_after_an_empty_line() {
     // Above the largest pid the kernel gives out.
-    let error = send("reload=99999999", "nats-server")
-        .err()
-        .map(|error| error.to_string());
-    assert_eq!(
-        error.as_deref(),
-        Some("\nsignal \"reload\" 99999999: no such process")
-    );
+    let error = send("reload=99999999", "nats-server").err().map(|error| error.to_string());
+    assert_eq!(error.as_deref(), Some("\nsignal \"reload\" 99999999: no such process"));
 }
 
 #[test]

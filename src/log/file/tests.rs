@@ -26,25 +26,16 @@ fn backups(directory: &Path) -> Vec<String> {
 fn the_file_is_appended_to_and_readable_by_the_group() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.log");
-    LogFile::open(&path, 0, 0)
-        .unwrap()
-        .write("a\n", &mut stamp());
-    LogFile::open(&path, 0, 0)
-        .unwrap()
-        .write("b\n", &mut stamp());
+    LogFile::open(&path, 0, 0).unwrap().write("a\n", &mut stamp());
+    LogFile::open(&path, 0, 0).unwrap().write("b\n", &mut stamp());
     assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !MODE,
-        0
-    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !MODE, 0);
 }
 
 /// Golden: the text of nats-server 2.15.1.
 #[test]
 fn a_file_that_cannot_be_opened_is_named() {
-    let text = LogFile::open(Path::new("/nonexistent/x"), 0, 0)
-        .err()
-        .map(|e| e.to_string());
+    let text = LogFile::open(Path::new("/nonexistent/x"), 0, 0).err().map(|e| e.to_string());
     let expected = "error opening file: open /nonexistent/x: no such file or directory";
     assert_eq!(text.as_deref(), Some(expected));
 }
@@ -71,11 +62,7 @@ fn the_line_that_crosses_the_limit_is_the_last_of_its_file() {
 fn only_own_backups_are_purged_oldest_first() {
     let directory = tempfile::tempdir().unwrap();
     let old = "x.log.2000.01.01.00.00.00.000000001";
-    let foreign = [
-        "x.log.bak",
-        "x.log.2000.01.01.00.00.00",
-        "y.log.2000.01.01.00.00.00.000000001",
-    ];
+    let foreign = ["x.log.bak", "x.log.2000.01.01.00.00.00", "y.log.2000.01.01.00.00.00.000000001"];
     for name in foreign.iter().chain([&old]) {
         fs::write(directory.path().join(name), "").unwrap();
     }
@@ -85,10 +72,7 @@ fn only_own_backups_are_purged_oldest_first() {
         log.write(&format!("{round}{}\n", "-".repeat(400)), &mut stamp());
         if round == 1 {
             let text = fs::read_to_string(&path).unwrap();
-            assert!(
-                text.ends_with(&format!("[INF] Purged log file \"{old}\"\r\n")),
-                "{text}"
-            );
+            assert!(text.ends_with(&format!("[INF] Purged log file \"{old}\"\r\n")), "{text}");
         }
     }
     let kept = backups(directory.path());
@@ -96,11 +80,7 @@ fn only_own_backups_are_purged_oldest_first() {
     let newest = fs::read_to_string(directory.path().join(&kept[1])).unwrap();
     assert!(newest.contains("5---"), "{newest}");
     let left = names(directory.path());
-    assert!(
-        foreign
-            .iter()
-            .all(|name| left.iter().any(|left| left == name))
-    );
+    assert!(foreign.iter().all(|name| left.iter().any(|left| left == name)));
 }
 
 #[test]

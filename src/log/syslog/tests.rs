@@ -5,24 +5,15 @@ use std::os::unix::net::UnixListener;
 use super::*;
 
 fn failure(url: &str) -> String {
-    Syslog::remote(url)
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default()
+    Syslog::remote(url).err().map(|error| error.to_string()).unwrap_or_default()
 }
 
 /// Golden: the texts of nats-server 2.15.1.
 #[test]
 fn places_that_cannot_be_used_are_refused() {
     assert_eq!(failure("foo"), "error invalid network type: \"\"");
-    assert_eq!(
-        failure("ftp://127.0.0.1:4"),
-        "error invalid network type: \"ftp\""
-    );
-    assert_eq!(
-        failure("unixgram:///x"),
-        "error invalid network type: \"unixgram\""
-    );
+    assert_eq!(failure("ftp://127.0.0.1:4"), "error invalid network type: \"ftp\"");
+    assert_eq!(failure("unixgram:///x"), "error invalid network type: \"unixgram\"");
     assert_eq!(
         failure("udp://127.0.0.1"),
         "error connecting to syslog: \"dial udp: address 127.0.0.1: missing port in address\""
@@ -31,10 +22,7 @@ fn places_that_cannot_be_used_are_refused() {
         failure("unix:///nonexist"),
         "error connecting to syslog: \"dial unix /nonexist: connect: no such file or directory\""
     );
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(
         failure(&format!("tcp://{free}")),
         format!("error connecting to syslog: \"dial tcp {free}: connect: connection refused\"")
@@ -45,36 +33,19 @@ fn places_that_cannot_be_used_are_refused() {
 #[test]
 fn packets_are_those_of_go() {
     let now: Timestamp = "2026-11-02T22:41:09.5Z".parse().unwrap();
-    let local = Header {
-        facility: 3,
-        hostname: String::new(),
-        tag: "natssl".into(),
-    };
+    let local = Header { facility: 3, hostname: String::new(), tag: "natssl".into() };
     let pid = std::process::id();
     let zoned = now.to_zoned(TimeZone::system());
     let time = zoned.strftime("%b %e %H:%M:%S");
     let packet = local.packet(Label::Info, "Server is ready", now);
-    assert_eq!(
-        packet,
-        format!("<29>{time} natssl[{pid}]: Server is ready\n")
-    );
-    let remote = Header {
-        facility: 0,
-        hostname: "vm".into(),
-        tag: "natssl".into(),
-    };
+    assert_eq!(packet, format!("<29>{time} natssl[{pid}]: Server is ready\n"));
+    let remote = Header { facility: 0, hostname: "vm".into(), tag: "natssl".into() };
     let packet = remote.packet(Label::Debug, "x", now);
     assert!(packet.starts_with("<7>2026-11-0"), "{packet}");
-    assert!(
-        packet.ends_with(&format!(" vm natssl[{pid}]: x\n")),
-        "{packet}"
-    );
-    for (label, severity_expected) in [
-        (Label::Fatal, 2),
-        (Label::Error, 3),
-        (Label::Warning, 4),
-        (Label::Trace, 5),
-    ] {
+    assert!(packet.ends_with(&format!(" vm natssl[{pid}]: x\n")), "{packet}");
+    for (label, severity_expected) in
+        [(Label::Fatal, 2), (Label::Error, 3), (Label::Warning, 4), (Label::Trace, 5)]
+    {
         assert_eq!(severity(label), severity_expected);
     }
 }
@@ -88,10 +59,7 @@ fn lines_arrive_over_udp_and_unix() {
     let mut buffer = [0; 512];
     let length = daemon.recv(&mut buffer).unwrap();
     let packet = String::from_utf8_lossy(&buffer[..length]);
-    assert!(
-        packet.starts_with("<4>") && packet.ends_with("]: hello\n"),
-        "{packet}"
-    );
+    assert!(packet.starts_with("<4>") && packet.ends_with("]: hello\n"), "{packet}");
 
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
@@ -99,13 +67,8 @@ fn lines_arrive_over_udp_and_unix() {
     let syslog = Syslog::remote(&format!("unix://{}", path.display())).unwrap();
     syslog.write(Label::Error, "hello", Timestamp::now());
     let mut line = String::new();
-    BufReader::new(daemon.accept().unwrap().0)
-        .read_line(&mut line)
-        .unwrap();
-    assert!(
-        line.starts_with("<3>") && line.ends_with("]: hello\n"),
-        "{line}"
-    );
+    BufReader::new(daemon.accept().unwrap().0).read_line(&mut line).unwrap();
+    assert!(line.starts_with("<3>") && line.ends_with("]: hello\n"), "{line}");
 }
 
 #[test]
@@ -143,11 +106,7 @@ fn a_daemon_that_comes_back_is_told_what_was_lost() {
 fn a_full_queue_costs_lines_and_no_time() {
     let (queue, lines) = sync_channel(1);
     let place = Place::Local;
-    let syslog = Syslog {
-        header: Header::new(&place),
-        queue,
-        counts: Arc::default(),
-    };
+    let syslog = Syslog { header: Header::new(&place), queue, counts: Arc::default() };
     for _ in 0..3 {
         syslog.write(Label::Info, "x", Timestamp::now());
     }

@@ -1,0 +1,240 @@
+//! The kinds of work and of figures: what `rows` fills in, `load` does and `report` prints.
+
+use crate::pki::KeyType;
+use crate::server::Clients;
+
+pub enum Work {
+    Flood(Flood),
+    Bursts(Bursts),
+    Requests(Requests),
+    Connects(Connects),
+    Holds(Holds),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Plain,
+    Tls,
+}
+
+pub struct Flood {
+    pub transport: Transport,
+    pub flow: Flow,
+    pub pace: Pace,
+    /// Payload bytes.
+    pub payload: usize,
+}
+
+/// Who gets the messages of the one publisher.
+#[derive(Clone, Copy)]
+pub enum Flow {
+    Nobody,
+    /// Every one of so many subscribers.
+    Fan(usize),
+    /// One of so many members.
+    Queue(usize),
+    /// One subscriber, of so many subjects used in turn.
+    Subjects(usize),
+}
+
+impl Flow {
+    pub fn subscribers(self) -> usize {
+        match self {
+            Self::Nobody => 0,
+            Self::Fan(subscribers) | Self::Queue(subscribers) => subscribers,
+            Self::Subjects(_) => 1,
+        }
+    }
+
+    /// Of one message.
+    pub fn deliveries(self) -> u64 {
+        match self {
+            Self::Nobody => 0,
+            Self::Fan(subscribers) => subscribers as u64,
+            Self::Queue(_) | Self::Subjects(_) => 1,
+        }
+    }
+
+    pub fn subjects(self) -> usize {
+        if let Self::Subjects(subjects) = self { subjects } else { 1 }
+    }
+
+    pub fn each(self) -> Each {
+        if self.deliveries() > 1 { Each::Delivery } else { Each::Message }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// 64 KiB per write.
+    Full,
+    /// One message per write.
+    Single,
+    Bursts {
+        messages: usize,
+        per_second: f64,
+    },
+}
+
+/// What a NATS frame adds to a payload, roughly.
+pub const FRAME_BYTES: usize = 22;
+/// The largest TLS record.
+pub const RECORD_BYTES: usize = 16_384;
+
+impl Flood {
+    pub fn message_bytes(&self) -> usize {
+        self.payload + FRAME_BYTES
+    }
+
+    /// The bytes that must be deciphered and enciphered for one message or delivery, in the largest records possible.
+    pub fn bound(&self) -> Option<Bound> {
+        if self.transport == Transport::Plain {
+            return None;
+        }
+        let message = self.message_bytes();
+        let passes = match self.flow {
+            Flow::Nobody => 1.0,
+            Flow::Fan(subscribers) => 1.0 + 1.0 / subscribers as f64,
+            Flow::Queue(_) | Flow::Subjects(_) => 2.0,
+        };
+        let record = match self.pace {
+            Pace::Full => RECORD_BYTES,
+            Pace::Single => message,
+            Pace::Bursts { messages, .. } => messages * message,
+        };
+        Some(Bound::Records {
+            record_bytes: record.min(RECORD_BYTES),
+            bytes: passes * message as f64,
+        })
+    }
+}
+
+/// Pairs of a publisher and a subscriber, each pair with one burst under way.
+pub struct Bursts {
+    pub transport: Transport,
+    pub pairs: usize,
+    pub messages: usize,
+    pub payload: usize,
+}
+
+pub struct Requests {
+    pub transport: Transport,
+    pub pairs: usize,
+    pub payload: usize,
+}
+
+pub struct Connects {
+    pub security: Security,
+}
+
+#[derive(Clone, Copy)]
+pub enum Security {
+    None,
+    Tls { version: Version, group: Group, key: KeyType, clients: Clients, resume: Resume },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    Tls12,
+    Tls13,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    X25519,
+    P256,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    Never,
+    Always,
+}
+
+pub struct Holds {
+    pub held: Held,
+    pub connections: usize,
+}
+
+#[derive(Clone, Copy)]
+pub enum Held {
+    IdlePlain,
+    IdleTls,
+    /// After 6 bytes of a ClientHello.
+    HalfOpenTls,
+}
+
+/// The work of the cryptographic library in one message or connection.
+pub enum Bound {
+    Records { record_bytes: usize, bytes: f64 },
+    Handshake { key: KeyType, group: Group, clients: Clients, resume: Resume },
+}
+
+/// What a row counts.
+#[derive(Clone, Copy)]
+pub enum Each {
+    Message,
+    Delivery,
+    Request,
+    Connection,
+}
+
+impl Each {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Delivery => "delivery",
+            Self::Request => "request",
+            Self::Connection => "connection",
+        }
+    }
+
+    fn rate_label(self) -> &'static str {
+        match self {
+            Self::Message => "messages/s",
+            Self::Delivery => "deliveries/s",
+            Self::Request => "requests/s",
+            Self::Connection => "connections/s",
+        }
+    }
+}
+
+/// One figure of one run.
+pub struct Metric {
+    pub name: String,
+    pub kind: Kind,
+    pub value: f64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Shown with its ratio.
+    Figure,
+    /// The same, and the floor and the load's CPU belong beside it.
+    ServerCpu,
+    LoadCpu,
+    /// Only the name means something: why there is no figure.
+    Absent,
+}
+
+impl Metric {
+    pub fn new(name: &str, value: f64) -> Self {
+        Self { name: name.to_owned(), kind: Kind::Figure, value }
+    }
+
+    pub fn absent(reason: &str) -> Self {
+        Self { name: reason.to_owned(), kind: Kind::Absent, value: 0.0 }
+    }
+
+    pub fn rate(each: Each, value: f64) -> Self {
+        Self::new(each.rate_label(), value)
+    }
+
+    pub fn server_cpu(each: Each, value: f64) -> Self {
+        Self { name: format!("CPU ns/{}", each.label()), kind: Kind::ServerCpu, value }
+    }
+
+    pub fn load_cpu(each: Each, value: f64) -> Self {
+        Self { name: format!("load CPU ns/{}", each.label()), kind: Kind::LoadCpu, value }
+    }
+}
