@@ -1,1 +1,180 @@
-fn main() {}
+//! The program: cryptography first, then arguments, options, runtime, run, exit code.
+
+#![deny(unsafe_code)]
+
+mod tools;
+
+use natssl::cli::{self, CliError, Flags, Invocation};
+use natssl::conf;
+use natssl::net::FileSource;
+use natssl::net::supervisor::{self, Start, StartError};
+use natssl::options::{Options, Problem};
+use natssl::server::COMPATIBLE_VERSION;
+use natssl::tls::{self, Ready, Refusal};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The name under which tools start the Go server.
+const NATS_SERVER: &str = "nats-server";
+
+fn main() -> ExitCode {
+    // Before anything else: OpenSSL chooses its providers at the first use.
+    let ready = tls::start();
+    let mut arguments = std::env::args();
+    let program = arguments.next().unwrap_or_default();
+    let program = match Path::new(&program).file_name() {
+        Some(name) if name == NATS_SERVER => NATS_SERVER,
+        _ => "natssl",
+    };
+    let arguments: Vec<String> = arguments.collect();
+    let ready = match ready {
+        Ok(ready) => ready,
+        Err(refusal) => {
+            eprintln!("{program}: {refusal}");
+            return ExitCode::from(Refusal::EXIT_CODE);
+        }
+    };
+    if program != NATS_SERVER && tools::is_tool(arguments.first()) {
+        return tools::run(ready, &arguments);
+    }
+    let invocation = cli::parse(&arguments).map_err(CliError::from).and_then(cli::interpret);
+    match invocation.and_then(|invocation| invoke(ready, program, invocation)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{}", error.text(program));
+            if error.shows_usage() {
+                print!("{}", cli::usage(program));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn invoke(ready: Ready, program: &str, invocation: Invocation) -> Result<ExitCode, CliError> {
+    match invocation {
+        Invocation::Version => {
+            println!("{}", version(ready, program));
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Help => {
+            print!("{}", cli::usage(program));
+            if program != NATS_SERVER {
+                print!("{}", tools::SUMMARY);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::HelpTls => {
+            let suites: Vec<_> = tls::names::SUITES.iter().map(|suite| suite.name).collect();
+            let groups: Vec<_> = tls::names::GROUPS.iter().map(|group| group.name).collect();
+            print!("{}", cli::tls_help(program, &suites, &groups));
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Signal(expression) => {
+            cli::send(&expression, program)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Invocation::Serve(flags) => Ok(serve(ready, program, &flags)),
+    }
+}
+
+/// COMPAT: under the name `nats-server` exactly that server's line.
+fn version(ready: Ready, program: &str) -> String {
+    if program == NATS_SERVER {
+        return format!("{program}: v{COMPATIBLE_VERSION}");
+    }
+    let inventory = ready.inventory();
+    format!(
+        "natssl: v{} (nats-server v{COMPATIBLE_VERSION}), {}, {} build",
+        env!("CARGO_PKG_VERSION"),
+        inventory.library,
+        env!("NATSSL_PROFILE"),
+    )
+}
+
+fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
+    let failed = |text: &str| {
+        eprintln!("{program}: {text}");
+        ExitCode::from(StartError::EXIT_CODE)
+    };
+    let checking = flags.check == Some(true);
+    let options = match options(ready, program, flags, checking) {
+        Ok(options) => options,
+        Err(text) => return failed(text.trim_end()),
+    };
+    if checking {
+        let sound = options.check().and_then(|()| supervisor::load_tls(ready, &options).map(drop));
+        if let Err(text) = sound {
+            return failed(&text);
+        }
+        let file = options.config_file.as_deref().unwrap_or_default();
+        eprintln!("{program}: configuration file {file} is valid ({})", options.config_digest);
+        return ExitCode::SUCCESS;
+    }
+    let start = Start {
+        ready,
+        program: program.to_owned(),
+        options,
+        logger: natssl::log::install(),
+        when_ready: None,
+    };
+    run(start, program)
+}
+
+/// Runs the server on its own runtime and turns the outcome into an exit code.
+fn run(start: Start, program: &str) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("{program}: cannot start: {error}");
+            return ExitCode::from(StartError::EXIT_CODE);
+        }
+    };
+    let result = runtime.block_on(supervisor::run(start));
+    // Password checks in flight are not waited for.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StartError::Early(text)) => {
+            eprintln!("{program}: {text}");
+            ExitCode::from(StartError::EXIT_CODE)
+        }
+        Err(StartError::Log(line)) => {
+            eprintln!("{line}");
+            ExitCode::from(StartError::EXIT_CODE)
+        }
+        // Already in the log.
+        Err(StartError::Fatal(_)) => ExitCode::from(StartError::EXIT_CODE),
+    }
+}
+
+/// File, then flags. The error is the text for standard error.
+fn options(ready: Ready, program: &str, flags: &Flags, checking: bool) -> Result<Options, String> {
+    let mut options = Options::default();
+    if let Some(file) = flags.config.as_deref().filter(|file| !file.is_empty()) {
+        let document = conf::parse(&FileSource, file).map_err(|error| error.to_string())?;
+        let problems = options.read(&document);
+        let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
+            problems.into_iter().partition(Problem::is_error);
+        let empty = document.root.is_empty();
+        let mut text = String::new();
+        if empty {
+            text.push_str(&format!("{file}: config has no values or is empty\n"));
+        }
+        for problem in warnings.iter().chain(&errors) {
+            text.push_str(&format!("{problem}\n"));
+        }
+        // COMPAT: a check fails for warnings, a start does not.
+        if !errors.is_empty() || (checking && !text.is_empty()) {
+            return Err(text);
+        }
+        if !text.is_empty() {
+            eprintln!("{program}: {}", text.trim_end());
+        }
+        options.config_file = Some(file.to_owned());
+        let digest = tls::crypto::digest::sha256_hex(ready, &document.digest_input());
+        let digest = digest.map_err(|error| format!("OpenSSL failed: {error}"))?;
+        options.config_digest = format!("sha256:{digest}");
+    }
+    options.apply(flags)?;
+    Ok(options)
+}

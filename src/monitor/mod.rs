@@ -1,0 +1,152 @@
+//! Monitoring over HTTP: the endpoints probes need. One file an endpoint.
+//!
+//! Not here yet: `/connz`, `/subsz` and the rest of nats-server's endpoints.
+
+mod healthz;
+mod root;
+mod varz;
+
+use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
+use crate::server::Server;
+use crate::tls::{Acceptor, Socket, Stream};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+pub struct Monitor {
+    server: Arc<Server>,
+    port: u16,
+    tls: Option<Arc<Acceptor>>,
+    /// End of validity of the client listener's certificate.
+    not_after: Option<String>,
+    /// Requests by path, for `/varz`.
+    requests: Mutex<BTreeMap<&'static str, u64>>,
+    gate: Semaphore,
+}
+
+/// Paths that exist, with the key they are counted under.
+const PATHS: [&str; 3] = ["/", "/varz", "/healthz"];
+
+impl Monitor {
+    pub fn new(
+        server: Arc<Server>,
+        port: u16,
+        tls: Option<Arc<Acceptor>>,
+        not_after: Option<String>,
+    ) -> Self {
+        let requests = PATHS.iter().map(|path| (*path, 0)).collect();
+        Self {
+            server,
+            port,
+            tls,
+            not_after,
+            requests: Mutex::new(requests),
+            gate: Semaphore::new(1),
+        }
+    }
+
+    /// Serves until the task is dropped.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let slots = Arc::new(Semaphore::new(MONITOR_CONNECTIONS));
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((tcp, address)) => {
+                    let monitor = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        monitor.connection(tcp, address).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::error!("monitoring: accept error: {error}");
+                    tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: std::net::SocketAddr) {
+        let stream = match &self.tls {
+            None => Stream::Plain(Socket::new(tcp)),
+            Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::error!("monitoring: TLS handshake error from {address}: {error}");
+                    return;
+                }
+            },
+        };
+        let service = service_fn(|request| {
+            let response = self.respond(&request);
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
+        // What a client does wrong on this port is its own business.
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    }
+
+    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let base = self.server.options.http_base_path.trim_matches('/');
+        let path = request.uri().path();
+        let path = match base {
+            "" => path,
+            base => {
+                let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(base));
+                match inner {
+                    Some("") => "/",
+                    // COMPAT: `/base/` is not the root page.
+                    Some("/") | None => return not_found(),
+                    Some(inner) => inner,
+                }
+            }
+        };
+        let Some(known) = PATHS.iter().find(|known| **known == path) else { return not_found() };
+        self.count(known);
+        match *known {
+            "/varz" => json(StatusCode::OK, &varz::body(self)),
+            "/healthz" => {
+                let (status, body) = healthz::body(&self.server);
+                json(status, &body)
+            }
+            _ => root::page(&self.server),
+        }
+    }
+
+    fn count(&self, path: &'static str) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests.entry(path).or_default() += 1;
+    }
+
+    fn requests(&self) -> BTreeMap<&'static str, u64> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn json(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    respond(status, "application/json", body.to_owned())
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    respond(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".to_owned())
+}
+
+fn respond(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    if kind == "application/json" {
+        let any = header::HeaderValue::from_static("*");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    }
+    response
+}

@@ -1,0 +1,21 @@
+//! The page a person sees.
+
+use crate::server::{COMPATIBLE_VERSION, Server};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Response, StatusCode};
+
+pub fn page(server: &Server) -> Response<Full<Bytes>> {
+    let base = match server.options.http_base_path.trim_matches('/') {
+        "" => String::new(),
+        base => format!("/{base}"),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>natssl</title></head>\n<body>\n\
+         <h1>natssl {version}</h1>\n<p>compatible with nats-server v{COMPATIBLE_VERSION}</p>\n\
+         <p><a href=\"{base}/varz\">varz</a></p>\n<p><a href=\"{base}/healthz\">healthz</a></p>\n\
+         </body>\n</html>\n"
+    );
+    super::respond(StatusCode::OK, "text/html; charset=utf-8", html)
+}

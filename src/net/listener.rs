@@ -1,0 +1,252 @@
+//! Accepting clients: INFO, the choice between TLS and plaintext, limits.
+
+use super::driver;
+use crate::limits::ACCEPT_BACKOFF;
+use crate::server::Server;
+use crate::session::{Client, CloseReason, Handle};
+use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Socket, Stream};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// What every connection of the client listener needs.
+pub struct Listener {
+    pub server: Arc<Server>,
+    pub ready: Ready,
+    pub acceptor: Option<Arc<Acceptor>>,
+    pub allow_non_tls: bool,
+    /// Bounds how many handshakes compute at once.
+    pub gate: Semaphore,
+    pub rate: RateLimit,
+}
+
+/// COMPAT: windows of one second, the first opened by a connection.
+#[derive(Default)]
+pub struct RateLimit {
+    window: Mutex<Option<(Instant, u64)>>,
+    pub rejected: AtomicU64,
+}
+
+impl RateLimit {
+    fn admit(&self, limit: u64, now: Instant) -> bool {
+        if limit == 0 {
+            return true;
+        }
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, count) = match *window {
+            Some((start, count)) if now.duration_since(start) < Duration::from_secs(1) => {
+                (start, count)
+            }
+            _ => (now, 0),
+        };
+        if count >= limit {
+            self.rejected.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        *window = Some((start, count + 1));
+        true
+    }
+}
+
+/// Why a connection never became a session.
+struct Refused {
+    reason: CloseReason,
+}
+
+impl Listener {
+    /// Accepts until the task is dropped.
+    pub async fn serve(self: Arc<Self>, tcp: TcpListener) {
+        let mut pause = ACCEPT_BACKOFF.0;
+        loop {
+            match tcp.accept().await {
+                Ok((stream, address)) => {
+                    pause = ACCEPT_BACKOFF.0;
+                    tokio::spawn(Arc::clone(&self).connection(stream, address));
+                }
+                Err(error) => {
+                    tracing::error!("Temporary Client Accept Error ({error}), sleeping {pause:?}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(ACCEPT_BACKOFF.1);
+                }
+            }
+        }
+    }
+
+    /// Once a second, says how many connections the rate limit turned away.
+    pub async fn report_rejected(self: Arc<Self>) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            second.tick().await;
+            let rejected = self.rate.rejected.swap(0, Ordering::Relaxed);
+            if rejected > 0 {
+                tracing::warn!("Rejected {rejected} connections due to TLS rate limiting");
+            }
+        }
+    }
+
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr) {
+        let server = &self.server;
+        // Messages are gathered before they are written; waiting for more would only add delay.
+        let _ = tcp.set_nodelay(true);
+        let cid = server.registry.next_cid();
+        let handle = Arc::new(Handle::new(cid, address, server.options.max_pending));
+        server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!("{} - Client connection created", handle.label());
+        let admitted = server.registry.add(&handle, server.options.max_connections);
+        let reason = match self.establish(Socket::new(tcp), &handle, admitted).await {
+            Ok(stream) => {
+                let client = Client::new(Arc::clone(server), Arc::clone(&handle), Instant::now());
+                driver::run(stream, client, Arc::clone(server), self.ready).await
+            }
+            Err(refused) => {
+                handle.outbound.close(refused.reason);
+                refused.reason
+            }
+        };
+        server.registry.remove(cid, reason);
+        tracing::debug!("{} - Client connection closed: {reason}", handle.label());
+    }
+
+    /// Up to the point where the client protocol begins (spec/tls.md 3.2).
+    async fn establish(
+        &self,
+        mut socket: Socket<TcpStream>,
+        handle: &Handle,
+        admitted: bool,
+    ) -> Result<Stream<TcpStream>, Refused> {
+        let Some(acceptor) = &self.acceptor else {
+            self.greet(&mut socket, handle, admitted).await?;
+            return Ok(Stream::Plain(socket));
+        };
+        let tls_first = match acceptor.handshake_first() {
+            HandshakeFirst::No => false,
+            HandshakeFirst::Always => true,
+            // Any byte commits to TLS; silence means a client that waits for INFO.
+            HandshakeFirst::Fallback(delay) => {
+                let sniff = tokio::time::timeout(delay, socket.sniff(1)).await;
+                matches!(sniff, Ok(Ok(1..)))
+            }
+        };
+        if !tls_first {
+            self.greet(&mut socket, handle, admitted).await?;
+            if self.allow_non_tls && !self.opens_tls(&mut socket, acceptor).await {
+                return Ok(Stream::Plain(socket));
+            }
+            if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+                let text = "Connection throttling is active. Please try again later.";
+                return Err(self.turn_away(&mut socket, text).await);
+            }
+        } else if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+            return Err(Refused { reason: CloseReason::MaxConnectionsExceeded });
+        }
+        let mut stream = self.handshake(acceptor, socket, handle).await?;
+        if tls_first {
+            let mut info = self.server.info_for(handle);
+            info.tls_required = true;
+            write_all(&mut stream, &info.line()).await?;
+            if !admitted {
+                let error = crate::proto::write::error("maximum connections exceeded");
+                write_all(&mut stream, &error).await?;
+                return Err(Refused { reason: CloseReason::MaxConnectionsExceeded });
+            }
+        }
+        Ok(stream)
+    }
+
+    /// COMPAT: nats-server waits for six bytes here; the first one tells.
+    async fn opens_tls(&self, socket: &mut Socket<TcpStream>, acceptor: &Acceptor) -> bool {
+        let sniff = tokio::time::timeout(acceptor.timeout(), socket.sniff(1)).await;
+        matches!(sniff, Ok(Ok(1..))) && socket.sniffed().first() == Some(&22)
+    }
+
+    /// INFO in clear, and the connection limit, which nats-server checks after it.
+    async fn greet(
+        &self,
+        socket: &mut Socket<TcpStream>,
+        handle: &Handle,
+        admitted: bool,
+    ) -> Result<(), Refused> {
+        let write_error = |_| Refused { reason: CloseReason::WriteError };
+        socket.write_all(&self.server.info_for(handle).line()).await.map_err(write_error)?;
+        socket.flush().await.map_err(write_error)?;
+        if admitted {
+            return Ok(());
+        }
+        tracing::error!("{} - maximum connections exceeded", handle.label());
+        Err(self.turn_away(socket, "maximum connections exceeded").await)
+    }
+
+    async fn turn_away(&self, socket: &mut Socket<TcpStream>, text: &str) -> Refused {
+        let _ = socket.write_all(&crate::proto::write::error(text)).await;
+        let _ = socket.shutdown().await;
+        // What the client sends meanwhile is read, so that the text is not lost to a reset.
+        let _ = tokio::time::timeout(crate::limits::CLOSE_FLUSH, socket.sniff(4096)).await;
+        Refused { reason: CloseReason::MaxConnectionsExceeded }
+    }
+
+    async fn handshake(
+        &self,
+        acceptor: &Acceptor,
+        socket: Socket<TcpStream>,
+        handle: &Handle,
+    ) -> Result<Stream<TcpStream>, Refused> {
+        tracing::debug!("{} - Starting TLS client connection handshake", handle.label());
+        match acceptor.accept(socket, &self.gate).await {
+            Ok((stream, peer)) => {
+                let label = handle.label();
+                tracing::debug!("{label} - TLS handshake complete");
+                tracing::debug!(
+                    "{label} - TLS version {}, cipher suite {}",
+                    peer.version,
+                    peer.suite
+                );
+                tracing::debug!("{label} - TLS group {}, resumed {}", peer.group, peer.resumed);
+                Ok(stream)
+            }
+            Err(error) => {
+                log_failure(handle, &error);
+                Err(Refused { reason: CloseReason::TlsHandshakeFailure })
+            }
+        }
+    }
+}
+
+fn log_failure(handle: &Handle, error: &HandshakeError) {
+    let label = handle.label();
+    if error.is_probe() {
+        tracing::debug!("{label} - TLS handshake error: {error}");
+    } else {
+        tracing::error!("{label} - TLS handshake error: {error}");
+    }
+}
+
+async fn write_all(stream: &mut Stream<TcpStream>, data: &[u8]) -> Result<(), Refused> {
+    let mut rest = data;
+    let refused = |_| Refused { reason: CloseReason::WriteError };
+    while !rest.is_empty() {
+        let slices = [std::io::IoSlice::new(rest)];
+        let n = std::future::poll_fn(|cx| stream.poll_write(cx, &slices)).await.map_err(refused)?;
+        rest = &rest[n..];
+    }
+    std::future::poll_fn(|cx| stream.poll_flush(cx)).await.map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_limit_counts_per_window() {
+        let rate = RateLimit::default();
+        let start = Instant::now();
+        assert!(rate.admit(2, start) && rate.admit(2, start) && !rate.admit(2, start));
+        assert!(!rate.admit(2, start + Duration::from_millis(999)));
+        assert!(rate.admit(2, start + Duration::from_millis(1000)));
+        assert_eq!(rate.rejected.load(Ordering::Relaxed), 2);
+        assert!((0..100).all(|_| rate.admit(0, start)));
+    }
+}

@@ -1,0 +1,11 @@
+//! Tasks: sockets, timers, files and signals around the sessions. Decides nothing about the
+//! protocol and nothing about cryptography.
+
+mod driver;
+mod files;
+mod lame_duck;
+mod listener;
+pub mod supervisor;
+
+pub use files::{FileSource, StartFiles};
+pub use listener::Listener;

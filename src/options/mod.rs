@@ -1,0 +1,166 @@
+//! Options: values of the configuration and the command line turned into types.
+//!
+//! An [`Options`] that exists is usable. No text, no files and no sockets here; `conf` made the
+//! values, `net` and `tls` open what they name.
+
+mod auth;
+mod check;
+mod flags;
+mod keys;
+mod read;
+mod tls;
+mod top;
+
+pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
+pub use keys::{KEYS, Key, Support};
+pub use read::{Problem, Severity, go_duration, host_port};
+
+use crate::conf::{Document, Position};
+use crate::limits;
+use crate::tls::Settings;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A listener for monitoring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorListener {
+    /// Empty: the client listener's.
+    pub host: String,
+    /// -1: any free port.
+    pub port: i64,
+    pub https: bool,
+}
+
+/// Everything the operator can say. Defaults are nats-server's.
+#[derive(Clone)]
+pub struct Options {
+    pub config_file: Option<String>,
+    /// SHA-256 of the resolved configuration, `sha256:<hex>`; empty without a file.
+    pub config_digest: String,
+    pub host: String,
+    /// -1: any free port.
+    pub port: i64,
+    pub server_name: String,
+    pub client_advertise: String,
+    pub http: Option<MonitorListener>,
+    pub https: Option<MonitorListener>,
+    pub http_base_path: String,
+    /// -1 refuses all.
+    pub max_connections: i64,
+    /// Per connection; 0: unlimited.
+    pub max_subscriptions: usize,
+    /// 0: unlimited.
+    pub max_sub_tokens: usize,
+    pub max_control_line: usize,
+    pub max_payload: usize,
+    pub max_pending: usize,
+    pub max_traced_msg_len: usize,
+    pub max_closed_clients: usize,
+    pub ping_interval: Duration,
+    pub ping_max: u32,
+    pub write_deadline: Duration,
+    pub lame_duck_duration: Duration,
+    pub lame_duck_grace: Duration,
+    pub no_fast_producer_stall: bool,
+    pub sublist_cache: bool,
+    pub headers: bool,
+    pub debug: bool,
+    pub trace: bool,
+    pub trace_verbose: bool,
+    pub trace_headers: bool,
+    pub logtime: bool,
+    pub logtime_utc: bool,
+    pub log_file: String,
+    pub log_size_limit: i64,
+    pub log_max_num: i64,
+    pub syslog: bool,
+    pub remote_syslog: String,
+    pub pid_file: String,
+    pub ports_file_dir: String,
+    pub tls: Option<Settings>,
+    /// Where the `tls` block stands, for errors found when its files are read.
+    pub tls_position: Option<Position>,
+    pub allow_non_tls: bool,
+    pub auth: AuthOptions,
+    pub server_tags: Vec<String>,
+    pub server_metadata: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config_file: None,
+            config_digest: String::new(),
+            host: "0.0.0.0".to_owned(),
+            port: 4222,
+            server_name: String::new(),
+            client_advertise: String::new(),
+            http: None,
+            https: None,
+            http_base_path: String::new(),
+            max_connections: limits::MAX_CONNECTIONS,
+            max_subscriptions: 0,
+            max_sub_tokens: 0,
+            max_control_line: limits::MAX_CONTROL_LINE,
+            max_payload: limits::MAX_PAYLOAD,
+            max_pending: limits::MAX_PENDING,
+            max_traced_msg_len: 0,
+            max_closed_clients: limits::MAX_CLOSED_CLIENTS,
+            ping_interval: limits::PING_INTERVAL,
+            ping_max: limits::PING_MAX,
+            write_deadline: limits::WRITE_DEADLINE,
+            lame_duck_duration: limits::LAME_DUCK_DURATION,
+            lame_duck_grace: limits::LAME_DUCK_GRACE,
+            no_fast_producer_stall: false,
+            sublist_cache: true,
+            headers: true,
+            debug: false,
+            trace: false,
+            trace_verbose: false,
+            trace_headers: false,
+            logtime: true,
+            logtime_utc: false,
+            log_file: String::new(),
+            log_size_limit: 0,
+            log_max_num: 0,
+            syslog: false,
+            remote_syslog: String::new(),
+            pid_file: String::new(),
+            ports_file_dir: String::new(),
+            tls: None,
+            tls_position: None,
+            allow_non_tls: false,
+            auth: AuthOptions::default(),
+            server_tags: Vec::new(),
+            server_metadata: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// Reads a parsed file over the present values. All problems are returned, warnings included;
+    /// with an error among them the options must not be used.
+    pub fn read(&mut self, document: &Document) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        top::read(self, &document.root, &mut problems);
+        problems
+    }
+
+    /// How long a client may take to authenticate.
+    pub fn auth_timeout(&self) -> Duration {
+        self.auth.timeout.unwrap_or(match &self.tls {
+            Some(tls) => tls.timeout + Duration::from_secs(1),
+            None => limits::AUTH_TIMEOUT,
+        })
+    }
+
+    /// Certificates and CA named by the options, for messages.
+    pub fn tls_files(&self) -> Vec<PathBuf> {
+        let Some(tls) = &self.tls else { return Vec::new() };
+        let pairs = tls.certificates.iter().flat_map(|c| [c.certificate.clone(), c.key.clone()]);
+        pairs.chain(tls.ca_file.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! The `tls {}` block of the client listener. COMPAT: error texts of spec/tls.md 1.4.
+
+use super::read::{Problem, parse_duration, wrong_type};
+use crate::conf::{Entry, Item, Map, Value};
+use crate::limits::{TLS_FIRST_FALLBACK, TLS_TIMEOUT};
+use crate::tls::names::{self, Version};
+use crate::tls::{CertificateFiles, HandshakeFirst, Passphrase, Settings};
+use std::path::PathBuf;
+use std::time::Duration;
+
+type Read<T> = Result<T, Problem>;
+
+/// What one walk over the block collects before it is put together.
+#[derive(Default)]
+struct Block {
+    settings: Settings,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    pairs: Vec<CertificateFiles>,
+    allow_insecure: bool,
+}
+
+/// Reads the block. COMPAT: one error per block, the first in the order of the text.
+pub fn read(item: &Item, problems: &mut Vec<Problem>) -> Option<Settings> {
+    let Value::Map(map) = &item.value else {
+        problems.push(wrong_type(item, "map[string]interface {}"));
+        return None;
+    };
+    match read_block(map, item, problems) {
+        Ok(settings) => Some(settings),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    }
+}
+
+fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<Settings> {
+    let mut block = Block::default();
+    for entry in map.iter() {
+        read_key(&mut block, entry, problems)?;
+    }
+    let at = |text: String| Problem::at(&item.position, text);
+    if let Some(suites) = &block.settings.suites {
+        let insecure: Vec<_> = suites.iter().filter(|s| s.insecure).map(|s| s.name).collect();
+        if !insecure.is_empty() && !block.allow_insecure {
+            return Err(at(format!(
+                "insecure cipher suites configured without 'allow_insecure_cipher_suites' option \
+                 set: {}",
+                insecure.join(", ")
+            )));
+        }
+    }
+    match (block.certificate, block.key) {
+        (Some(certificate), Some(key)) => {
+            if !block.pairs.is_empty() {
+                return Err(at(
+                    "error parsing tls config, cannot combine 'cert_file' option with \
+                               'certs' option"
+                        .to_owned(),
+                ));
+            }
+            block.settings.certificates = vec![CertificateFiles { certificate, key }];
+        }
+        (Some(_), None) => return Err(at("missing 'key_file' in TLS configuration".to_owned())),
+        (None, Some(_)) => return Err(at("missing 'cert_file' in TLS configuration".to_owned())),
+        (None, None) => block.settings.certificates = block.pairs,
+    }
+    Ok(block.settings)
+}
+
+fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Read<()> {
+    let item = &entry.item;
+    let at = |text: String| Problem::at(&entry.position, text);
+    let key = entry.key.to_lowercase();
+    let unsupported = |what: &str| {
+        at(format!("tls option \"{key}\" is not supported by this version of natssl: {what}"))
+    };
+    let settings = &mut block.settings;
+    match key.as_str() {
+        "cert_file" => block.certificate = file(entry, "cert_file")?,
+        "key_file" => block.key = file(entry, "key_file")?,
+        "ca_file" => settings.ca_file = file(entry, "ca_file")?,
+        "certs" | "certificates" => block.pairs = pairs(item)?,
+        "key_password_file" => {
+            settings.passphrase =
+                file(entry, "key_password_file")?.map(Passphrase::File).unwrap_or_default();
+        }
+        "key_password_env" => settings.passphrase = Passphrase::Environment(text(entry)?),
+        "key_password_credential" => settings.passphrase = Passphrase::Credential(text(entry)?),
+        "verify" => settings.verify = boolean(entry, "verify")?,
+        "insecure" => {
+            boolean(entry, "insecure")?;
+        }
+        "verify_and_map" => {
+            if boolean(entry, "verify_and_map")? {
+                return Err(unsupported("use 'verify: true' and passwords"));
+            }
+        }
+        "verify_cert_and_check_known_urls" => {
+            if boolean(entry, "verify_cert_and_check_known_urls")? {
+                return Err(at(
+                    "verify_cert_and_check_known_urls not supported in this context".to_owned()
+                ));
+            }
+        }
+        "allow_insecure_cipher_suites" => {
+            block.allow_insecure = boolean(entry, "allow_insecure_cipher_suites")?;
+        }
+        "timeout" => settings.timeout = timeout(entry, problems)?,
+        "min_version" => settings.min_version = min_version(entry)?,
+        "cipher_suites" => {
+            let list = list(item, "cipher_suites", |name| {
+                names::suite(name).ok_or_else(|| format!("unrecognized cipher {name}"))
+            });
+            settings.suites = Some(list?);
+        }
+        "curve_preferences" => {
+            let list = list(item, "curve_preferences", |name| {
+                names::group(name).ok_or_else(|| format!("unrecognized curve preference {name}"))
+            });
+            settings.groups = Some(list?);
+        }
+        "handshake_first" | "first" | "immediate" => {
+            settings.handshake_first = handshake_first(entry)?;
+        }
+        "connection_rate_limit" => {
+            let Value::Integer(value) = item.value else {
+                return Err(at(
+                    "error parsing tls config, 'connection_rate_limit' wrong type".to_owned()
+                ));
+            };
+            settings.connection_rate_limit = u64::try_from(value).unwrap_or(0);
+        }
+        "pinned_certs" => match &item.value {
+            Value::Array(pins) if pins.is_empty() => {}
+            Value::Array(_) => return Err(unsupported("use 'verify: true' with your own CA")),
+            _ => {
+                return Err(at(
+                    "error parsing tls config, expected 'pinned_certs' to be a list of \
+                               hex-encoded sha256 of DER encoded SubjectPublicKeyInfo"
+                        .to_owned(),
+                ));
+            }
+        },
+        "ocsp_peer" => {
+            if !matches!(item.value, Value::Bool(false)) {
+                return Err(unsupported("take it out, or set it to false"));
+            }
+        }
+        "cert_store" => {
+            return Err(at("cert_store not compatible with current operating system".to_owned()));
+        }
+        // COMPAT: without cert_store these do nothing on this system.
+        "cert_match_by" | "cert_match" | "ca_certs_match" | "cert_match_skip_invalid" => {}
+        _ if entry.is_variable => {}
+        _ => {
+            return Err(at(format!(
+                "error parsing tls config, unknown field {}",
+                crate::log::quoted(&key)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn file(entry: &Entry, key: &str) -> Read<Option<PathBuf>> {
+    match &entry.item.value {
+        Value::String(path) if path.is_empty() => Ok(None),
+        Value::String(path) => Ok(Some(PathBuf::from(path))),
+        _ => Err(Problem::at(
+            &entry.position,
+            format!("error parsing tls config, expected '{key}' to be filename"),
+        )),
+    }
+}
+
+fn text(entry: &Entry) -> Read<String> {
+    match &entry.item.value {
+        Value::String(text) if !text.is_empty() => Ok(text.clone()),
+        _ => Err(Problem::at(
+            &entry.position,
+            format!("error parsing tls config, expected '{}' to be a name", entry.key),
+        )),
+    }
+}
+
+fn boolean(entry: &Entry, key: &str) -> Read<bool> {
+    match entry.item.value {
+        Value::Bool(value) => Ok(value),
+        _ => Err(Problem::at(
+            &entry.position,
+            format!("error parsing tls config, expected '{key}' to be a boolean"),
+        )),
+    }
+}
+
+fn list<T>(item: &Item, key: &str, find: impl Fn(&str) -> Result<T, String>) -> Read<Vec<T>> {
+    let Value::Array(items) = &item.value else {
+        return Err(wrong_type(item, "[]interface {}"));
+    };
+    if items.is_empty() {
+        let text = format!("error parsing tls config, '{key}' cannot be empty");
+        return Err(Problem::at(&item.position, text));
+    }
+    let one = |item: &Item| match &item.value {
+        Value::String(name) => find(name).map_err(|text| Problem::at(&item.position, text)),
+        _ => Err(wrong_type(item, "string")),
+    };
+    items.iter().map(one).collect()
+}
+
+fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {
+    let unsupported = |item: &Item| {
+        let kind = item.value.go_type_name();
+        let text = format!("error parsing certificates config: unsupported type {kind}");
+        Problem::at(&item.position, text)
+    };
+    let Value::Array(items) = &item.value else { return Err(unsupported(item)) };
+    let mut pairs = Vec::new();
+    for pair in items {
+        let Value::Map(map) = &pair.value else { return Err(unsupported(pair)) };
+        let (mut certificate, mut key) = (None, None);
+        for entry in map.iter() {
+            let Value::String(path) = &entry.item.value else {
+                return Err(unsupported(&entry.item));
+            };
+            match entry.key.as_str() {
+                "cert_file" => certificate = Some(PathBuf::from(path)),
+                "key_file" => key = Some(PathBuf::from(path)),
+                other => {
+                    let other = crate::log::quoted(other);
+                    let text = format!("error parsing tls certs config, unknown field {other}");
+                    return Err(Problem::at(&entry.position, text));
+                }
+            }
+        }
+        let (Some(certificate), Some(key)) = (certificate, key) else {
+            let text = "error parsing certificates config: both 'cert_file' and 'cert_key' \
+                        options are required";
+            return Err(Problem::at(&pair.position, text));
+        };
+        pairs.push(CertificateFiles { certificate, key });
+    }
+    Ok(pairs)
+}
+
+fn timeout(entry: &Entry, problems: &mut Vec<Problem>) -> Read<Duration> {
+    let at = |text: String| Problem::at(&entry.position, text);
+    let seconds = |value: f64| match Duration::try_from_secs_f64(value) {
+        Ok(Duration::ZERO) => Ok(TLS_TIMEOUT),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err(at(format!(
+            "error parsing tls config, 'timeout' of {value} seconds would fail every handshake"
+        ))),
+    };
+    let timeout = match &entry.item.value {
+        Value::Integer(value) => seconds(*value as f64)?,
+        Value::Float(value) => seconds(*value)?,
+        Value::String(text) => match parse_duration(text) {
+            Ok(Some(duration)) => seconds(duration.as_secs_f64())?,
+            Ok(None) => return seconds(-1.0),
+            Err(error) => {
+                return Err(at(format!("error parsing tls config, 'timeout' {error}")));
+            }
+        },
+        _ => return Err(at("error parsing tls config, 'timeout' wrong type".to_owned())),
+    };
+    super::auth::warn_long_timeout(timeout, &entry.position, problems);
+    Ok(timeout)
+}
+
+fn min_version(entry: &Entry) -> Read<Version> {
+    let at = |text: String| Problem::at(&entry.position, text);
+    match &entry.item.value {
+        Value::String(text) => match text.as_str() {
+            "1.2" => Ok(Version::Tls12),
+            "1.3" => Ok(Version::Tls13),
+            "1.0" | "1.1" => {
+                Err(at(format!("error parsing tls config: unsupported TLS version: TLS {text}")))
+            }
+            _ => Err(at(format!("error parsing tls config: unknown version: {text}"))),
+        },
+        Value::Float(value) => {
+            Err(at(format!("error parsing tls config: 'min_version' wrong type: {value}")))
+        }
+        Value::Integer(value) => {
+            Err(at(format!("error parsing tls config: 'min_version' wrong type: {value}")))
+        }
+        Value::Bool(value) => {
+            Err(at(format!("error parsing tls config: 'min_version' wrong type: {value}")))
+        }
+        other => Err(at(format!(
+            "error parsing tls config: 'min_version' wrong type: {}",
+            other.go_type_name()
+        ))),
+    }
+}
+
+fn handshake_first(entry: &Entry) -> Read<HandshakeFirst> {
+    let key = &entry.key;
+    let text = match &entry.item.value {
+        Value::Bool(true) => return Ok(HandshakeFirst::Always),
+        Value::Bool(false) => return Ok(HandshakeFirst::No),
+        Value::String(text) => text,
+        other => {
+            return Err(Problem::at(
+                &entry.position,
+                format!(
+                    "field \"{key}\" should be a boolean or a string, got {}",
+                    other.go_type_name()
+                ),
+            ));
+        }
+    };
+    match text.to_lowercase().as_str() {
+        "true" | "on" => Ok(HandshakeFirst::Always),
+        "false" | "off" => Ok(HandshakeFirst::No),
+        "auto" | "auto_fallback" => Ok(HandshakeFirst::Fallback(TLS_FIRST_FALLBACK)),
+        _ => match parse_duration(text) {
+            Ok(Some(delay)) if !delay.is_zero() => Ok(HandshakeFirst::Fallback(delay)),
+            Ok(_) => Ok(HandshakeFirst::Always),
+            Err(_) => {
+                let text = format!("field \"{key}\"'s value \"{text}\" is invalid");
+                Err(Problem::at(&entry.position, text))
+            }
+        },
+    }
+}

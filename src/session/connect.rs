@@ -1,0 +1,125 @@
+//! CONNECT: options, authentication, and what follows from them.
+
+use super::CloseReason;
+use super::client::{Client, Phase, Then};
+use crate::auth::{Decision, Identity};
+use crate::log::quoted;
+use crate::secret::Secret;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Two passwords to compare, which may take a tenth of a second and more.
+pub struct PasswordCheck {
+    pub stored: Secret,
+    pub given: Secret,
+    pub(super) identity: Identity,
+}
+
+impl Client {
+    pub(super) fn connect(&mut self, text: &[u8], now: Instant) -> Then {
+        if let Err(error) = self.connect.merge(text) {
+            tracing::error!("{} - {error}", self.handle.label());
+            return Then::Close(CloseReason::ProtocolViolation);
+        }
+        if self.connect_received {
+            self.drop_subscriptions();
+        }
+        self.connect_received = true;
+        match self.server.auth.decide(&self.connect) {
+            Decision::Accept(identity) => self.accepted(identity, now),
+            Decision::Deny => Then::Close(self.auth_violation()),
+            Decision::Check { identity, stored, given } => {
+                self.phase = Phase::Checking;
+                Then::Check(PasswordCheck { stored, given, identity })
+            }
+        }
+    }
+
+    /// The outcome of a [`PasswordCheck`].
+    pub fn checked(&mut self, check: PasswordCheck, good: bool, now: Instant) -> Then {
+        if good { self.accepted(check.identity, now) } else { Then::Close(self.auth_violation()) }
+    }
+
+    fn accepted(&mut self, identity: Identity, now: Instant) -> Then {
+        if !self.connect.account.is_empty() || self.connect.new_account {
+            return Then::Close(self.auth_violation());
+        }
+        if !(0..=1).contains(&self.connect.protocol) {
+            self.send_error("invalid client protocol");
+            return Then::Close(CloseReason::BadClientProtocolVersion);
+        }
+        let headers = self.connect.headers && self.server.options.headers;
+        if self.connect.no_responders && !headers {
+            self.send_error("no responders requires headers support");
+            return Then::Close(CloseReason::NoRespondersRequiresHeaders);
+        }
+        self.parser.headers = headers;
+        self.no_responders = self.connect.no_responders;
+        self.handle.headers.store(headers, Ordering::Release);
+        self.accept_identity(identity);
+        self.start_pinging(now);
+        self.send_ok();
+        Then::Read
+    }
+
+    pub(super) fn accept_identity(&mut self, identity: Identity) {
+        self.phase = Phase::Ready;
+        self.permissions.clone_from(&identity.permissions);
+        self.publish_cache.clear();
+        self.handle.set_permissions(identity.permissions.clone());
+        self.handle.set_label(self.label(&identity));
+    }
+
+    /// `ip:port - cid:N - "v<version>:<lang>:<name>" - "<account>/user:<name>"`, empty parts left out.
+    fn label(&self, identity: &Identity) -> String {
+        let (address, cid) = (self.handle.address, self.handle.cid);
+        let mut label = format!("{address} - cid:{cid}");
+        let mut parts = Vec::new();
+        if !self.connect.version.is_empty() {
+            parts.push(format!("v{}", self.connect.version));
+        }
+        for part in [&self.connect.lang, &self.connect.name] {
+            if !part.is_empty() {
+                parts.push(part.clone());
+            }
+        }
+        if !parts.is_empty() {
+            label.push_str(&format!(" - {}", quoted(&parts.join(":"))));
+        }
+        let mut who = self.server.account.name.clone();
+        if !identity.name.is_empty() {
+            who.push_str(&format!("/user:{}", identity.name));
+        } else if !self.connect.auth_token.is_empty() {
+            who.push_str("/token");
+        }
+        label.push_str(&format!(" - {}", quoted(&who)));
+        label
+    }
+
+    #[cold]
+    pub(super) fn auth_violation(&mut self) -> CloseReason {
+        let suffix = if !self.connect.nkey.is_empty() {
+            format!(" - Nkey {}", quoted(&self.connect.nkey))
+        } else if !self.connect.auth_token.is_empty() {
+            " - Token \"[REDACTED]\"".to_owned()
+        } else if !self.connect.user.is_empty() {
+            format!(" - User {}", quoted(&self.connect.user))
+        } else {
+            String::new()
+        };
+        tracing::error!("{} - authentication error{suffix}", self.handle.label());
+        self.send_error("Authorization Violation");
+        CloseReason::AuthenticationFailure
+    }
+
+    fn drop_subscriptions(&mut self) {
+        self.end();
+        self.cache.shrink();
+    }
+
+    /// For monitoring and logs.
+    pub fn handle(&self) -> &Arc<super::Handle> {
+        &self.handle
+    }
+}

@@ -1,0 +1,165 @@
+//! What other tasks may touch of a connection.
+
+use super::outbound::Outbound;
+use crate::auth::{Permissions, ReplyTracker};
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// A client connection as the rest of the server sees it.
+pub struct Handle {
+    pub cid: u64,
+    pub address: SocketAddr,
+    pub outbound: Outbound,
+    /// Messages carry headers to this client.
+    pub headers: AtomicBool,
+    /// CONNECT said `protocol: 1`.
+    pub takes_async_info: AtomicBool,
+    /// What the client's user may do; `None`: everything.
+    permissions: RwLock<Option<Arc<Permissions>>>,
+    /// Log label; grows with CONNECT.
+    label: RwLock<Arc<str>>,
+    /// Replies the client may send under `allow_responses`.
+    pub replies: Mutex<ReplyTracker>,
+    /// Subscriptions that reached their maximum, for the owner to forget.
+    finished: Mutex<Vec<SubRef>>,
+}
+
+impl Handle {
+    pub fn new(cid: u64, address: SocketAddr, max_pending: usize) -> Self {
+        Self {
+            cid,
+            address,
+            outbound: Outbound::new(max_pending),
+            headers: AtomicBool::new(false),
+            takes_async_info: AtomicBool::new(false),
+            permissions: RwLock::new(None),
+            label: RwLock::new(format!("{address} - cid:{cid}").into()),
+            replies: Mutex::default(),
+            finished: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub fn label(&self) -> Arc<str> {
+        self.label.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_label(&self, label: String) {
+        *self.label.write().unwrap_or_else(PoisonError::into_inner) = label.into();
+    }
+
+    pub fn permissions(&self) -> Option<Arc<Permissions>> {
+        self.permissions.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_permissions(&self, permissions: Option<Arc<Permissions>>) {
+        *self.permissions.write().unwrap_or_else(PoisonError::into_inner) = permissions;
+    }
+
+    pub fn finish(&self, subscription: SubRef) {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(subscription);
+    }
+
+    pub fn take_finished(&self) -> Vec<SubRef> {
+        std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One SUB.
+pub struct Subscription {
+    pub subject: Box<[u8]>,
+    pub queue: Option<Box<[u8]>>,
+    pub sid: Box<[u8]>,
+    pub owner: Arc<Handle>,
+    /// Deny permissions overlap the subject, so each message is checked.
+    pub filtered: bool,
+    /// Also tracks replies for `allow_responses`.
+    pub tracks_replies: bool,
+    /// Changed only under the owner's outbound lock; read anywhere.
+    delivered: AtomicU64,
+    /// 0: no maximum.
+    max: AtomicU64,
+    closed: AtomicBool,
+}
+
+/// Outcome of counting one delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    Deliver,
+    DeliverLast,
+    /// The maximum was reached before.
+    Over,
+}
+
+impl Subscription {
+    pub fn new(
+        subject: &[u8],
+        queue: Option<&[u8]>,
+        sid: &[u8],
+        owner: Arc<Handle>,
+        filtered: bool,
+        tracks_replies: bool,
+    ) -> Self {
+        Self {
+            subject: subject.into(),
+            queue: queue.map(Into::into),
+            sid: sid.into(),
+            owner,
+            filtered,
+            tracks_replies,
+            delivered: AtomicU64::new(0),
+            max: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a delivery. Call it under the owner's outbound lock only: a plain load and store
+    /// is then enough.
+    #[inline]
+    pub fn count(&self) -> Counted {
+        let delivered = self.delivered.load(Ordering::Relaxed) + 1;
+        self.delivered.store(delivered, Ordering::Relaxed);
+        match self.max.load(Ordering::Relaxed) {
+            0 => Counted::Deliver,
+            max if delivered < max => Counted::Deliver,
+            max if delivered == max => Counted::DeliverLast,
+            _ => Counted::Over,
+        }
+    }
+
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    pub fn set_max(&self, max: u64) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// `true` for the first caller, who then takes it out of the index.
+    pub fn mark_closed(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// A subscription in the index; equal only to itself.
+#[derive(Clone)]
+pub struct SubRef(pub Arc<Subscription>);
+
+impl PartialEq for SubRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for SubRef {
+    type Target = Subscription;
+
+    fn deref(&self) -> &Subscription {
+        &self.0
+    }
+}

@@ -1,0 +1,78 @@
+//! What a client connection does, without I/O: bytes in, bytes and decisions out.
+//!
+//! A session never waits, reads no clock and knows no socket; time and wakers are arguments. The
+//! driver (`net::driver`) moves the bytes.
+
+pub mod client;
+mod connect;
+pub mod deliver;
+pub mod handle;
+pub mod outbound;
+mod subscribe;
+mod trace;
+
+pub use client::{Client, Step, Then};
+pub use connect::PasswordCheck;
+pub use handle::{Handle, SubRef, Subscription};
+
+use std::fmt;
+
+/// Why a connection ended. `Display` is nats-server's text (COMPAT: logs, `/connz`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    ClientClosed,
+    AuthenticationTimeout,
+    AuthenticationFailure,
+    TlsHandshakeFailure,
+    SlowConsumerPendingBytes,
+    SlowConsumerWriteDeadline,
+    WriteError,
+    ReadError,
+    StaleConnection,
+    ParseError,
+    ProtocolViolation,
+    BadClientProtocolVersion,
+    MaxConnectionsExceeded,
+    MaxPayloadExceeded,
+    MaxControlLineExceeded,
+    NoRespondersRequiresHeaders,
+    ServerShutdown,
+}
+
+impl CloseReason {
+    /// Is what waits to be written thrown away?
+    pub fn discards_output(self) -> bool {
+        matches!(
+            self,
+            Self::ReadError
+                | Self::WriteError
+                | Self::SlowConsumerPendingBytes
+                | Self::SlowConsumerWriteDeadline
+                | Self::TlsHandshakeFailure
+        )
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientClosed => "Client Closed",
+            Self::AuthenticationTimeout => "Authentication Timeout",
+            Self::AuthenticationFailure => "Authentication Failure",
+            Self::TlsHandshakeFailure => "TLS Handshake Failure",
+            Self::SlowConsumerPendingBytes => "Slow Consumer (Pending Bytes)",
+            Self::SlowConsumerWriteDeadline => "Slow Consumer (Write Deadline)",
+            Self::WriteError => "Write Error",
+            Self::ReadError => "Read Error",
+            Self::StaleConnection => "Stale Connection",
+            Self::ParseError => "Parse Error",
+            Self::ProtocolViolation => "Protocol Violation",
+            Self::BadClientProtocolVersion => "Bad Client Protocol Version",
+            Self::MaxConnectionsExceeded => "Maximum Connections Exceeded",
+            Self::MaxPayloadExceeded => "Maximum Message Payload Exceeded",
+            Self::MaxControlLineExceeded => "Maximum Control Line Exceeded",
+            Self::NoRespondersRequiresHeaders => "No Responders Requires Headers",
+            Self::ServerShutdown => "Server Shutdown",
+        })
+    }
+}

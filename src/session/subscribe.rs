@@ -1,0 +1,89 @@
+//! SUB and UNSUB.
+
+use super::client::Client;
+use super::handle::{SubRef, Subscription};
+use crate::auth::Subscribe;
+use crate::log::quoted;
+use crate::proto::size::parse_size;
+use crate::subject::token;
+use std::sync::Arc;
+
+impl Client {
+    pub(super) fn subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
+        let options = &self.server.options;
+        let mut filtered = false;
+        let allowed = match &self.permissions {
+            _ if queue == Some(b"_sys_") => Subscribe::Denied,
+            Some(permissions) => permissions.may_subscribe(subject, queue),
+            None => Subscribe::Allowed,
+        };
+        match allowed {
+            Subscribe::Allowed => {}
+            Subscribe::Filtered => filtered = true,
+            Subscribe::Denied => return self.subscription_denied(subject, queue, sid),
+        }
+        if options.max_sub_tokens > 0 && token::count(subject) > options.max_sub_tokens {
+            let subject = String::from_utf8_lossy(subject);
+            let text =
+                format!("Permissions Violation for Subscription to \"{subject}\", too many tokens");
+            self.send_error(&text);
+            tracing::error!(
+                "{} - Subscription Violation Too Many Tokens - Subject {}, SID {}",
+                self.handle.label(),
+                quoted(&subject),
+                String::from_utf8_lossy(sid),
+            );
+            return;
+        }
+        let limit = options.max_subscriptions;
+        if limit > 0 && self.subscriptions.len() >= limit {
+            self.send_error("maximum subscriptions exceeded");
+            if self.server.sampled("maximum subscriptions exceeded") {
+                tracing::error!("{} - maximum subscriptions exceeded", self.handle.label());
+            }
+            return;
+        }
+        let known = self.subscriptions.get(sid).is_some_and(|sub| !sub.is_closed());
+        if !known {
+            let tracks = self.permissions.as_ref().is_some_and(|p| p.responses.is_some());
+            let owner = Arc::clone(&self.handle);
+            let subscription = Subscription::new(subject, queue, sid, owner, filtered, tracks);
+            let subscription = SubRef(Arc::new(subscription));
+            if !self.server.account.subscribe(&subscription) {
+                return self.send_error("Invalid Subject");
+            }
+            self.subscriptions.insert(sid.into(), subscription);
+        }
+        self.send_ok();
+    }
+
+    #[cold]
+    fn subscription_denied(&self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
+        let subject = String::from_utf8_lossy(subject);
+        let sid = String::from_utf8_lossy(sid);
+        let mut text = format!("Permissions Violation for Subscription to \"{subject}\"");
+        let mut line = format!("Subscription Violation - Subject {}", quoted(&subject));
+        if let Some(queue) = queue.map(String::from_utf8_lossy) {
+            text.push_str(&format!(" using queue \"{queue}\""));
+            line.push_str(&format!(", Queue: {}", quoted(&queue)));
+        }
+        self.send_error(&text);
+        tracing::error!("{} - {line}, SID {sid}", self.handle.label());
+    }
+
+    /// COMPAT: a maximum that cannot be read, or was reached, means now.
+    pub(super) fn unsubscribe(&mut self, sid: &[u8], max: Option<&[u8]>) {
+        let max = max.and_then(parse_size).unwrap_or(0) as u64;
+        if let Some(subscription) = self.subscriptions.get(sid) {
+            if max > subscription.delivered() {
+                subscription.set_max(max);
+            } else {
+                let subscription = self.subscriptions.remove(sid);
+                if let Some(subscription) = subscription.filter(|sub| sub.mark_closed()) {
+                    self.server.account.unsubscribe([&subscription]);
+                }
+            }
+        }
+        self.send_ok();
+    }
+}
