@@ -122,7 +122,7 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
     let typed = typed.to_lowercase();
     let names = KEYS.iter().flat_map(|key| std::iter::once(&key.name).chain(key.aliases));
     let near = names.map(|name| (distance(&typed, name), *name)).min()?;
-    (near.0 <= (typed.len() / 3).max(1)).then_some(near.1)
+    (near.0 <= (typed.len() / 3).max(2)).then_some(near.1)
 }
 
 /// Edit distance (Levenshtein); keys are short.
