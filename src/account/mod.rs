@@ -44,14 +44,19 @@ impl Account {
         self.generation.store(interest.generation(), Ordering::Release);
     }
 
-    /// Whom `subject` reaches, from `cache` when nothing has changed.
+    /// Whom `subject` reaches, from `cache` when nothing has changed; `None`: nobody.
     #[inline]
-    pub fn matches(&self, subject: &[u8], cache: &mut Cache<SubRef>) -> Arc<Matches<SubRef>> {
+    pub fn matches(
+        &self,
+        subject: &[u8],
+        cache: &mut Cache<SubRef>,
+    ) -> Option<Arc<Matches<SubRef>>> {
         let generation = self.generation.load(Ordering::Acquire);
         if let Some(found) = cache.find(subject, generation) {
-            return found.clone();
+            return (!found.is_empty()).then(|| found.clone());
         }
-        self.look_up(subject, cache)
+        let found = self.look_up(subject, cache);
+        (!found.is_empty()).then_some(found)
     }
 
     #[cold]

@@ -12,8 +12,8 @@
 
 use super::error::ProtocolError;
 use super::size::{parse_size, split};
-use crate::limits::PROTOCOL_SNIPPET;
-use memchr::memchr;
+use crate::limits::{MAX_SIZE_DIGITS, PROTOCOL_SNIPPET};
+use memchr::{memchr, memchr2};
 
 /// A complete operation of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +202,9 @@ impl Parser {
     }
 
     fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
+        if let Some((subject, reply, size)) = usual_publish(line) {
+            return self.message(buf, start, subject, reply, 0, size);
+        }
         let args = split::<3>(line);
         let (subject, reply, size) = match args.count {
             2 => (args.items[0], &[][..], args.items[1]),
@@ -270,6 +273,37 @@ impl Parser {
     }
 }
 
+/// `subject size` or `subject reply size` with single blanks, the form every client library
+/// sends: the size is read from the end and the rest cut at its blank. `None` leaves all other
+/// forms, errors included, to the general rule.
+#[inline]
+fn usual_publish(line: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let (mut size, mut scale, mut at) = (0usize, 1usize, line.len());
+    while let Some(digit) =
+        at.checked_sub(1).and_then(|i| line.get(i)).map(|b| b.wrapping_sub(b'0'))
+    {
+        if digit > 9 {
+            break;
+        }
+        if line.len() - at == MAX_SIZE_DIGITS {
+            return None;
+        }
+        size += usize::from(digit) * scale;
+        scale *= 10;
+        at -= 1;
+    }
+    let head = line[..at].strip_suffix(b" ").filter(|_| at < line.len())?;
+    let (subject, reply) = match memchr2(b' ', b'\t', head) {
+        None => (head, &[][..]),
+        Some(at) => (&head[..at], &head[at + 1..]),
+    };
+    let odd = subject.is_empty()
+        || (subject.len() < head.len()
+            && (reply.is_empty() || memchr2(b' ', b'\t', reply).is_some()))
+        || memchr(b'\r', head).is_some();
+    (!odd).then_some((subject, reply, size))
+}
+
 fn subscribe(line: &[u8]) -> Result<Op<'_>, ProtocolError> {
     let args = split::<3>(line);
     match args.count {
@@ -317,6 +351,40 @@ fn arguments<'a>(operation: &'static str, line: &[u8]) -> Step<'a> {
 #[cold]
 fn bad_size<'a>(operation: &'static str, what: &'static str, line: &[u8]) -> Step<'a> {
     Step::Error(ProtocolError::Size { operation, what, line: line.to_vec() })
+}
+
+/// Properties for the fuzz target: no panic, `Need` always asks for more, and the operations do
+/// not depend on where the bytes were cut. The first byte chooses the cut.
+pub fn fuzz_one(data: &[u8]) {
+    let Some((cut, input)) = data.split_first() else { return };
+    let parser = Parser { max_control_line: 256, max_payload: 4096, headers: true };
+    let read = |first: usize| {
+        let (mut seen, mut at, mut known, mut need) = (Vec::new(), 0, first, 1);
+        loop {
+            while known - at >= need {
+                match parser.next(&input[at..known]) {
+                    Step::Op { op, consumed } => {
+                        seen.push(format!("{op:?}"));
+                        at += consumed;
+                        need = 1;
+                    }
+                    Step::Need(count) => {
+                        assert!(count > known - at);
+                        need = count;
+                    }
+                    Step::Error(_) => {
+                        seen.push("error".to_owned());
+                        return seen;
+                    }
+                }
+            }
+            if known == input.len() {
+                return seen;
+            }
+            known = input.len();
+        }
+    };
+    assert_eq!(read(input.len()), read(usize::from(*cut).min(input.len())));
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ impl Client {
     /// Delivers to everybody the subject reaches. `true`: somebody got it.
     fn route(&mut self, message: &Message<'_>, now: Instant) -> bool {
         let found = self.server.account.matches(message.subject, &mut self.cache);
+        let Some(found) = found else { return false };
         let mut delivered = false;
         for subscription in &found.plain {
             delivered |= self.deliver(subscription, message, now);
@@ -161,7 +162,9 @@ impl Client {
     #[cold]
     fn answer_no_responders(&mut self, publish: &Publish<'_>, now: Instant) {
         let found = self.server.account.matches(publish.reply, &mut self.cache);
-        let own = found.plain.iter().find(|sub| Arc::ptr_eq(&sub.owner, &self.handle));
+        let own = found
+            .as_ref()
+            .and_then(|found| found.plain.iter().find(|sub| Arc::ptr_eq(&sub.owner, &self.handle)));
         if let Some(subscription) = own {
             let block = header::no_responders(publish.subject);
             let message = Message {

@@ -105,6 +105,41 @@ fn control_line_limit_holds_for_complete_and_incomplete_lines() {
     assert!(matches!(PARSER.next(&blanks), Step::Error(ProtocolError::ControlLine { .. })));
 }
 
+#[test]
+fn the_short_cut_agrees_with_the_general_rule() {
+    for line in [
+        &b"foo 5"[..],
+        b"foo bar 5",
+        b"foo  5",
+        b" foo 5",
+        b"foo 5 ",
+        b"foo\t5",
+        b"foo bar\t5",
+        b"5",
+        b" 5",
+        b"foo",
+        b"",
+        b"a b c 5",
+        b"foo 1234567890",
+        b"foo 000000001",
+        b"foo bar5",
+        b"fo\ro 5",
+        b"foo bar  5",
+        b"foo  bar 5",
+    ] {
+        let args = split::<3>(line);
+        let general = match args.count {
+            2 => parse_size(args.items[1]).map(|size| (args.items[0], &[][..], size)),
+            3 => parse_size(args.items[2]).map(|size| (args.items[0], args.items[1], size)),
+            _ => None,
+        };
+        if let Some(short) = usual_publish(line) {
+            assert_eq!(Some(short), general, "{line:?}");
+        }
+    }
+    assert!(usual_publish(b"foo 5").is_some() && usual_publish(b"foo bar 5").is_some());
+}
+
 /// Feeds `input` in the given pieces the way the driver does and returns what came out.
 fn feed(input: &[u8], cuts: &[usize]) -> (Vec<String>, Option<ProtocolError>) {
     let mut out = Vec::new();
