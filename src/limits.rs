@@ -54,7 +54,7 @@ pub const MONITOR_CONNECTIONS: usize = 256;
 
 /// One read buffer per worker thread, shared by its connections, in bytes. Several TLS records fit,
 /// so that one pass serves many messages.
-pub const READ_BUFFER: usize = 128 * 1024;
+pub const READ_BUFFER: usize = 64 * 1024;
 /// Output chunks start small (an idle client never needs more) and grow to four TLS records.
 pub const CHUNK_MIN: usize = 512;
 pub const CHUNK_MAX: usize = 64 * 1024;

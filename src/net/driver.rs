@@ -109,6 +109,12 @@ pub async fn run<T: AsyncRead + AsyncWrite + Unpin>(
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let event = self.poll_bytes(cx);
+        self.client.wake_touched();
+        event
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let now = Instant::now();
         if let Some(reason) = self.poll_timer(cx, now) {
             return Poll::Ready(Event::Close(reason));

@@ -170,11 +170,17 @@ impl Client {
         Then::Read
     }
 
-    /// Wakes whom this read buffer gave something, and adds up.
-    fn finish_batch(&mut self) {
+    /// Wakes everybody who was given something since the last call. The driver calls it when it
+    /// has read all there was, so that a recipient is woken once for several read buffers.
+    #[inline]
+    pub fn wake_touched(&mut self) {
         for handle in self.batch.touched.drain(..) {
             handle.outbound.wake();
         }
+    }
+
+    /// Adds up what this read buffer brought.
+    fn finish_batch(&mut self) {
         if self.batch.in_messages | self.batch.out_messages != 0 {
             self.server.counters.add(
                 self.batch.in_messages,

@@ -1,0 +1,14 @@
+//! What several integration tests need: a server to talk to, certificates to show it, and a
+//! raw peer that says exactly the bytes it is told. Not a client: nothing here knows how to
+//! behave. Included with `#[path = "../support/mod.rs"] mod support;`.
+#![allow(dead_code)] // each test binary uses its own part
+
+pub mod pki;
+pub mod raw;
+pub mod server;
+
+use std::time::Duration;
+
+/// How long anything may take before a test calls it missing. Generous, because tests share
+/// their machine; nothing waits this long when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,333 @@
+//! Certificates made for one test run, in a folder that goes with the last user. Everything a
+//! server or a client may show: good, late, early, for another purpose, of unknown origin.
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::symm::Cipher;
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
+};
+use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+/// The pass phrase of every encrypted key.
+pub const PASSPHRASE: &str = "correct horse battery staple";
+
+/// A certificate chain, leaf first, and its key, as PEM files.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+pub struct Pki {
+    dir: TempDir,
+    pub ca: PathBuf,
+    pub intermediate_ca: PathBuf,
+    /// A root that signed nothing a server should trust but `client_unknown_ca`.
+    pub other_ca: PathBuf,
+    /// Server certificates: SAN localhost, 127.0.0.1, ::1.
+    pub server: Pair,
+    pub server_rsa: Pair,
+    pub server_p384: Pair,
+    pub server_ed25519: Pair,
+    /// Signed by the intermediate, which the file holds too.
+    pub server_chain: Pair,
+    pub server_expired: Pair,
+    pub client: Pair,
+    pub client_rsa: Pair,
+    pub client_ed25519: Pair,
+    pub client_expired: Pair,
+    pub client_not_yet: Pair,
+    /// Extended key usage serverAuth alone.
+    pub client_wrong_eku: Pair,
+    /// No extended key usage at all, which means any.
+    pub client_no_eku: Pair,
+    pub client_unknown_ca: Pair,
+    pub client_self_signed: Pair,
+    /// Signed by the intermediate; the first shows it, the second does not.
+    pub client_chain: Pair,
+    pub client_chain_incomplete: Pair,
+    /// Encrypted forms of the RSA server key: PKCS#8 PBES2 and traditional.
+    pub encrypted_pkcs8: PathBuf,
+    pub encrypted_traditional: PathBuf,
+}
+
+struct Issuer {
+    cert: X509,
+    key: PKey<Private>,
+}
+
+#[derive(Clone, Copy)]
+enum Purpose {
+    Ca,
+    Server,
+    Client,
+    Any,
+}
+
+#[derive(Clone, Copy)]
+enum Life {
+    Now,
+    Past,
+    Future,
+}
+
+const DAY: i64 = 24 * 3600;
+
+impl Pki {
+    /// The one of this test process, made when first wanted.
+    pub fn shared() -> Arc<Pki> {
+        static SHARED: Mutex<Weak<Pki>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(|e| e.into_inner());
+        shared.upgrade().unwrap_or_else(|| {
+            let made = Arc::new(Pki::new());
+            *shared = Arc::downgrade(&made);
+            made
+        })
+    }
+
+    pub fn new() -> Pki {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let to = Writer { dir: dir.path() };
+        let root = authority("natssl test root", None);
+        let other = authority("natssl other root", None);
+        let middle = authority("natssl test intermediate", Some(&root));
+        let [root, other, middle] = [&root, &other, &middle];
+        use Life::{Future, Now, Past};
+        use Purpose::{Any, Client, Server};
+
+        let rsa = rsa();
+        let traditional = rsa.rsa().and_then(|key| {
+            key.private_key_to_pem_passphrase(Cipher::aes_256_cbc(), PASSPHRASE.as_bytes())
+        });
+        let pkcs8 = rsa
+            .private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSPHRASE.as_bytes())
+            .expect("an encrypted key");
+        let server = |name, key, issuer, life| {
+            to.leaf(name, "localhost", key, Some(issuer), (Server, life), &[])
+        };
+        let client = |name, issuer, purpose, life| {
+            to.leaf(name, "alice", p256(), Some(issuer), (purpose, life), &[])
+        };
+
+        Pki {
+            ca: to.certs("ca", &[&root.cert]),
+            intermediate_ca: to.certs("intermediate", &[&middle.cert]),
+            other_ca: to.certs("other-ca", &[&other.cert]),
+            encrypted_pkcs8: to.put("encrypted-pkcs8.key", &pkcs8),
+            encrypted_traditional: to
+                .put("encrypted-traditional.key", &traditional.expect("an encrypted key")),
+            server: server("server", p256(), root, Now),
+            server_rsa: server("server-rsa", rsa.clone(), root, Now),
+            server_p384: server("server-p384", ec(Nid::SECP384R1), root, Now),
+            server_ed25519: server("server-ed25519", ed25519(), root, Now),
+            server_chain: to.leaf(
+                "server-chain",
+                "localhost",
+                p256(),
+                Some(middle),
+                (Server, Now),
+                &[&middle.cert],
+            ),
+            server_expired: server("server-expired", p256(), root, Past),
+            client: client("client", root, Client, Now),
+            client_rsa: to.leaf("client-rsa", "bob", rsa, Some(root), (Client, Now), &[]),
+            client_ed25519: to.leaf(
+                "client-ed25519",
+                "eve",
+                ed25519(),
+                Some(root),
+                (Client, Now),
+                &[],
+            ),
+            client_expired: client("client-expired", root, Client, Past),
+            client_not_yet: client("client-not-yet", root, Client, Future),
+            client_wrong_eku: client("client-wrong-eku", root, Server, Now),
+            client_no_eku: client("client-no-eku", root, Any, Now),
+            client_unknown_ca: client("client-unknown-ca", other, Client, Now),
+            client_self_signed: to.leaf(
+                "client-self-signed",
+                "alice",
+                p256(),
+                None,
+                (Client, Now),
+                &[],
+            ),
+            client_chain: to.leaf(
+                "client-chain",
+                "alice",
+                p256(),
+                Some(middle),
+                (Client, Now),
+                &[&middle.cert],
+            ),
+            client_chain_incomplete: client("client-chain-incomplete", middle, Client, Now),
+            dir,
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Default for Pki {
+    fn default() -> Pki {
+        Pki::new()
+    }
+}
+
+/// The hex SHA-256 of a certificate's public key, as `pinned_certs` wants it.
+pub fn pin(cert: &Path) -> String {
+    let pem = std::fs::read(cert).expect("a certificate file");
+    let cert = X509::from_pem(&pem).expect("a certificate");
+    let spki = cert.public_key().and_then(|key| key.public_key_to_der()).expect("a public key");
+    openssl::sha::sha256(&spki).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Writer<'a> {
+    dir: &'a Path,
+}
+
+impl Writer<'_> {
+    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.dir.join(name);
+        std::fs::write(&path, bytes).expect("a file in the temporary folder");
+        path
+    }
+
+    fn certs(&self, name: &str, certs: &[&X509]) -> PathBuf {
+        let pem: Vec<u8> = certs.iter().flat_map(|c| c.to_pem().expect("a certificate")).collect();
+        self.put(&format!("{name}.pem"), &pem)
+    }
+
+    fn leaf(
+        &self,
+        name: &str,
+        common_name: &str,
+        key: PKey<Private>,
+        issuer: Option<&Issuer>,
+        (purpose, life): (Purpose, Life),
+        rest: &[&X509],
+    ) -> Pair {
+        let cert = certificate(common_name, &key, issuer, purpose, life);
+        let chain: Vec<&X509> = std::iter::once(&cert).chain(rest.iter().copied()).collect();
+        let pem = key.private_key_to_pem_pkcs8().expect("a key");
+        Pair { cert: self.certs(name, &chain), key: self.put(&format!("{name}.key"), &pem) }
+    }
+}
+
+fn authority(common_name: &str, issuer: Option<&Issuer>) -> Issuer {
+    let key = p256();
+    let cert = certificate(common_name, &key, issuer, Purpose::Ca, Life::Now);
+    Issuer { cert, key }
+}
+
+fn certificate(
+    common_name: &str,
+    key: &PKey<Private>,
+    issuer: Option<&Issuer>,
+    purpose: Purpose,
+    life: Life,
+) -> X509 {
+    build(common_name, key, issuer, purpose, life).expect("OpenSSL makes a certificate")
+}
+
+fn build(
+    common_name: &str,
+    key: &PKey<Private>,
+    issuer: Option<&Issuer>,
+    purpose: Purpose,
+    life: Life,
+) -> Result<X509, openssl::error::ErrorStack> {
+    let subject = name(common_name)?;
+    let mut builder = X509Builder::new()?;
+    builder.set_version(2)?;
+    let mut serial = BigNum::new()?;
+    serial.rand(120, MsbOption::MAYBE_ZERO, false)?;
+    builder.set_serial_number(serial.to_asn1_integer()?.as_ref())?;
+    builder.set_subject_name(&subject)?;
+    builder.set_issuer_name(issuer.map_or(&*subject, |i| i.cert.subject_name()))?;
+    builder.set_pubkey(key)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+    let (from, to) = match life {
+        Life::Now => (now - DAY, now + 30 * DAY),
+        Life::Past => (now - 30 * DAY, now - DAY),
+        Life::Future => (now + DAY, now + 30 * DAY),
+    };
+    builder.set_not_before(Asn1Time::from_unix(from)?.as_ref())?;
+    builder.set_not_after(Asn1Time::from_unix(to)?.as_ref())?;
+
+    let constraints = match purpose {
+        Purpose::Ca => BasicConstraints::new().critical().ca().build()?,
+        _ => BasicConstraints::new().critical().build()?,
+    };
+    builder.append_extension(constraints)?;
+    let usage = match purpose {
+        Purpose::Ca => KeyUsage::new().critical().key_cert_sign().crl_sign().build()?,
+        _ => KeyUsage::new().critical().digital_signature().key_encipherment().build()?,
+    };
+    builder.append_extension(usage)?;
+    let context = builder.x509v3_context(issuer.map(|i| &*i.cert), None);
+    let identifier = SubjectKeyIdentifier::new().build(&context)?;
+    builder.append_extension(identifier)?;
+    if issuer.is_some() {
+        let context = builder.x509v3_context(issuer.map(|i| &*i.cert), None);
+        let identifier = AuthorityKeyIdentifier::new().keyid(true).build(&context)?;
+        builder.append_extension(identifier)?;
+    }
+    match purpose {
+        Purpose::Server => builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?,
+        Purpose::Client => builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?,
+        Purpose::Ca | Purpose::Any => {}
+    }
+    if matches!(purpose, Purpose::Server) {
+        let context = builder.x509v3_context(None, None);
+        let mut names = SubjectAlternativeName::new();
+        names.dns("localhost").ip("127.0.0.1").ip("::1");
+        builder.append_extension(names.build(&context)?)?;
+    }
+    let signer = issuer.map_or(key, |i| &i.key);
+    let digest = match signer.id() {
+        Id::ED25519 => MessageDigest::null(),
+        _ => MessageDigest::sha256(),
+    };
+    builder.sign(signer, digest)?;
+    Ok(builder.build())
+}
+
+fn name(common_name: &str) -> Result<X509Name, openssl::error::ErrorStack> {
+    let mut name = X509NameBuilder::new()?;
+    name.append_entry_by_text("O", "natssl tests")?;
+    name.append_entry_by_text("CN", common_name)?;
+    Ok(name.build())
+}
+
+fn p256() -> PKey<Private> {
+    ec(Nid::X9_62_PRIME256V1)
+}
+
+fn ec(curve: Nid) -> PKey<Private> {
+    EcGroup::from_curve_name(curve)
+        .and_then(|group| EcKey::generate(&group))
+        .and_then(PKey::from_ec_key)
+        .expect("an EC key")
+}
+
+fn rsa() -> PKey<Private> {
+    Rsa::generate(2048).and_then(PKey::from_rsa).expect("an RSA key")
+}
+
+fn ed25519() -> PKey<Private> {
+    PKey::generate_ed25519().expect("an Ed25519 key")
+}
