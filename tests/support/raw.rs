@@ -166,6 +166,7 @@ impl Raw {
         match ssl.connect(stream) {
             Ok(stream) => {
                 self.io = Io::Tls(Box::new(stream));
+                self.settle();
                 true
             }
             Err(HandshakeError::SetupFailure(stack)) => panic!("no handshake: {stack}"),
@@ -173,6 +174,24 @@ impl Raw {
                 self.end = Some(end_of(mid.error()).unwrap_or(End::Tls("timeout".to_owned())));
                 false
             }
+        }
+    }
+
+    /// With TLS 1.3 the server's verdict comes after the client's handshake is over: a session
+    /// ticket, or an alert and the end. Waits for it, because bytes written into an ending
+    /// connection make TCP forget the alert.
+    fn settle(&mut self) {
+        /// A server that sends no tickets costs this much.
+        const VERDICT: Duration = Duration::from_millis(500);
+
+        let Io::Tls(stream) = &mut self.io else { return };
+        if stream.ssl().version2() != Some(SslVersion::TLS1_3) {
+            return;
+        }
+        let tcp = stream.get_ref();
+        tcp.set_read_timeout(Some(VERDICT)).expect("timeout");
+        if tcp.peek(&mut [0]).is_ok() {
+            self.read(Instant::now());
         }
     }
 
