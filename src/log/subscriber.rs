@@ -27,7 +27,8 @@ pub struct LineSubscriber(pub Arc<Shared>);
 impl LineSubscriber {
     /// Independent switches, not a threshold: `trace` without `debug` is a setting of nats-server.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
-        if !metadata.is_event() {
+        // `tracing::enabled!` asks with metadata that is neither event nor span.
+        if metadata.is_span() {
             return false;
         }
         let verbose = match *metadata.level() {

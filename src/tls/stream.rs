@@ -46,19 +46,18 @@ impl<T: AsyncRead + Unpin> Socket<T> {
     /// Reads until at least `count` bytes are known, without consuming them. Returns how many
     /// there are, which is less only at the end of the stream.
     pub async fn sniff(&mut self, count: usize) -> io::Result<usize> {
+        // An exact request: a connection that sends six bytes holds six bytes. The bytes join
+        // `replay` in the poll that read them, so a cancelled call loses and adds nothing.
         while self.sniffed().len() < count {
-            let from = self.replay.len();
-            // An exact request: a connection that sends six bytes holds six bytes.
             let want = count - self.sniffed().len();
-            self.replay.resize(from + want, 0);
-            let read = std::future::poll_fn(|cx| {
-                let mut buf = ReadBuf::new(&mut self.replay[from..]);
+            let n = std::future::poll_fn(|cx| {
+                let mut scratch = [0; 512];
+                let mut buf = ReadBuf::new(&mut scratch[..want.min(512)]);
                 ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
+                self.replay.extend_from_slice(buf.filled());
                 Poll::Ready(io::Result::Ok(buf.filled().len()))
             });
-            let read = read.await;
-            self.replay.truncate(from + *read.as_ref().unwrap_or(&0));
-            if read? == 0 {
+            if n.await? == 0 {
                 break;
             }
         }
@@ -246,4 +245,25 @@ fn tls_io(error: io::Error) -> io::Error {
         .and_then(|stack| stack.errors().first())
         .is_some_and(|first| first.reason_code() == 294);
     if truncated { io::ErrorKind::UnexpectedEof.into() } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn a_cancelled_sniff_neither_loses_nor_invents_bytes() {
+        let (mut far, near) = tokio::io::duplex(64);
+        let mut socket = Socket::new(near);
+        far.write_all(b"ab").await.unwrap();
+        let mut sniff = Box::pin(socket.sniff(4));
+        let once = std::future::poll_fn(|cx| Poll::Ready(sniff.as_mut().poll(cx).is_pending()));
+        assert!(once.await);
+        drop(sniff);
+        assert_eq!(socket.sniffed(), b"ab");
+        far.write_all(b"cd").await.unwrap();
+        assert_eq!(socket.sniff(4).await.unwrap(), 4);
+        assert_eq!(socket.sniffed(), b"abcd");
+    }
 }

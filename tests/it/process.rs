@@ -34,7 +34,7 @@ fn check_mode_finds_what_a_start_would() {
     assert_eq!((code, text), (Some(0), want));
     for (config, want) in [
         ("porf: 1", "natssl: c.conf:1:0: unknown field \"porf\", did you mean \"port\"?\n"),
-        ("a", "natssl: config is invalid (c.conf:1:2)\n"),
+        ("a", "natssl: config is invalid (c.conf:1:1)\n"),
         ("jetstream: on", "option \"jetstream\" is not supported by this version of natssl"),
         (
             "tls { cert_file: /nope, key_file: /nope }",
