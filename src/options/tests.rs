@@ -14,7 +14,7 @@ impl Source for Text {
 }
 
 fn read(text: &'static str) -> (Options, Vec<String>) {
-    let document = conf::parse(&Text(text), "c.conf").ok().expect("parses");
+    let document = conf::parse(&Text(text), "c.conf").expect("parses");
     let mut options = Options::default();
     let problems = options.read(&document);
     (options, problems.iter().map(ToString::to_string).collect())
@@ -30,8 +30,7 @@ fn one_problem(text: &'static str) -> String {
 fn every_supported_key_has_a_reader() {
     for key in KEYS.iter().filter(|key| key.support == Support::Yes) {
         let text = format!("{}: 1\n", key.name);
-        let document =
-            conf::parse(&Text(Box::leak(text.into_boxed_str())), "c").ok().expect("parses");
+        let document = conf::parse(&Text(Box::leak(text.into_boxed_str())), "c").expect("parses");
         let problems = Options::default().read(&document);
         for problem in problems {
             assert!(!problem.text.contains("no reader"), "{}", key.name);

@@ -127,10 +127,10 @@ impl Client {
             if rest.len() < need {
                 break Then::Read;
             }
-            if self.phase != Phase::Ready {
-                if let Some(reason) = self.refuse_before_connect(rest[0]) {
-                    break Then::Close(reason);
-                }
+            if self.phase != Phase::Ready
+                && let Some(reason) = self.refuse_before_connect(rest[0])
+            {
+                break Then::Close(reason);
             }
             match self.parser.next(rest) {
                 Parsed::Op { op, consumed } => {

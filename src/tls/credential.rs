@@ -147,10 +147,9 @@ pub fn choose(credentials: &[Credential], hello: Option<&ClientHello>) -> usize 
 
 impl Credential {
     fn suits(&self, hello: &ClientHello) -> bool {
-        if let Some(name) = &hello.server_name {
-            if !self.names.iter().any(|pattern| name_matches(pattern, name)) {
-                return false;
-            }
+        let covers = |name: &String| self.names.iter().any(|known| name_matches(known, name));
+        if !hello.server_name.as_ref().is_none_or(covers) {
+            return false;
         }
         if hello.versions.contains(&0x0304) {
             return hello.signatures.iter().any(|scheme| self.signs(*scheme));

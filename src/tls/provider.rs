@@ -76,7 +76,6 @@ fn has_suite(suite: &Suite) -> bool {
 
 #[cfg(all(test, not(feature = "fips")))]
 mod tests {
-    use super::*;
 
     #[test]
     fn approved_algorithms_are_there_and_dead_ones_are_not() {

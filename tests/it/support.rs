@@ -22,7 +22,8 @@ pub struct Server {
     pub log: Vec<String>,
     pub port: u16,
     pub monitor: Option<u16>,
-    pub folder: TempDir,
+    /// Holds the configuration file until the end.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -48,7 +49,8 @@ impl Server {
                 }
             }
         });
-        let mut server = Self { child, lines, log: Vec::new(), port: 0, monitor: None, folder };
+        let mut server =
+            Self { child, lines, log: Vec::new(), port: 0, monitor: None, _folder: folder };
         server.wait_for("Server is ready");
         let port_after = |text: &str| {
             let line = server.log.iter().find(|line| line.contains(text))?;

@@ -287,8 +287,12 @@ fn build(
         builder.append_extension(identifier)?;
     }
     match purpose {
-        Purpose::Server => builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?,
-        Purpose::Client => builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?,
+        Purpose::Server => {
+            builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?
+        }
+        Purpose::Client => {
+            builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?
+        }
         Purpose::Ca | Purpose::Any => {}
     }
     if matches!(purpose, Purpose::Server) {

@@ -122,6 +122,9 @@ pub struct Raw {
     io: Io,
     received: Vec<u8>,
     end: Option<End>,
+    /// A write failed. Another one would put the SSL object out of order, and with it the
+    /// alert that says why.
+    deaf: bool,
 }
 
 impl Raw {
@@ -130,7 +133,7 @@ impl Raw {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE).expect("the port is open");
         stream.set_nodelay(true).expect("nodelay");
         stream.set_write_timeout(Some(PATIENCE)).expect("timeout");
-        Raw { io: Io::Plain(stream), received: Vec::new(), end: None }
+        Raw { io: Io::Plain(stream), received: Vec::new(), end: None, deaf: false }
     }
 
     /// TLS after the server's INFO, which is returned; a handshake that fails ends the peer.
@@ -166,7 +169,6 @@ impl Raw {
         match ssl.connect(stream) {
             Ok(stream) => {
                 self.io = Io::Tls(Box::new(stream));
-                self.settle();
                 true
             }
             Err(HandshakeError::SetupFailure(stack)) => panic!("no handshake: {stack}"),
@@ -174,24 +176,6 @@ impl Raw {
                 self.end = Some(end_of(mid.error()).unwrap_or(End::Tls("timeout".to_owned())));
                 false
             }
-        }
-    }
-
-    /// With TLS 1.3 the server's verdict comes after the client's handshake is over: a session
-    /// ticket, or an alert and the end. Waits for it, because bytes written into an ending
-    /// connection make TCP forget the alert.
-    fn settle(&mut self) {
-        /// A server that sends no tickets costs this much.
-        const VERDICT: Duration = Duration::from_millis(500);
-
-        let Io::Tls(stream) = &mut self.io else { return };
-        if stream.ssl().version2() != Some(SslVersion::TLS1_3) {
-            return;
-        }
-        let tcp = stream.get_ref();
-        tcp.set_read_timeout(Some(VERDICT)).expect("timeout");
-        if tcp.peek(&mut [0]).is_ok() {
-            self.read(Instant::now());
         }
     }
 
@@ -231,11 +215,13 @@ impl Raw {
     /// Sends these bytes in one write. A peer that is gone is no failure: `read` tells how.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let bytes = bytes.as_ref();
-        match &mut self.io {
-            Io::Plain(stream) => stream.write_all(bytes).is_ok(),
-            Io::Tls(stream) => stream.write_all(bytes).is_ok(),
+        let sent = match &mut self.io {
+            Io::Plain(stream) => !self.deaf && stream.write_all(bytes).is_ok(),
+            Io::Tls(stream) => !self.deaf && stream.write_all(bytes).is_ok(),
             Io::Gone => false,
-        }
+        };
+        self.deaf |= !sent;
+        sent
     }
 
     /// Sends these bytes one write each; stops when the peer is gone.

@@ -48,7 +48,8 @@ impl Kind {
 }
 
 fn built() -> PathBuf {
-    PathBuf::from(option_env!("CARGO_BIN_EXE_natssl").expect("set NATSSL_TEST_SUBJECT"))
+    let built: Option<&str> = option_env!("CARGO_BIN_EXE_natssl");
+    PathBuf::from(built.expect("cargo says where natssl is, or NATSSL_TEST_SUBJECT does"))
 }
 
 fn fetched() -> PathBuf {
