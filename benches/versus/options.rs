@@ -13,12 +13,12 @@ usage: cargo bench --bench versus -- [options]
   --quick            a few rows, one pair, one second each
   --list             print the rows and end
   --natssl PATH      natssl (default: the one cargo built beside this bench)
-  --go PATH          nats-server (default: target/peers/nats-server/usr/sbin/nats-server, else $NATSSL_GO)
+  --go PATH          nats-server (default: target/peers/nats-server, else $NATSSL_GO)
   --json FILE        write every figure of every run
   --markdown FILE    write the table with the machine it was measured on
   --no-floor         skip `openssl speed`";
 
-const GO_DEFAULT: &str = "target/peers/nats-server/usr/sbin/nats-server";
+const GO_DEFAULT: &str = "target/peers/nats-server";
 
 pub struct Options {
     /// Substrings of row names; empty selects all.
