@@ -13,7 +13,7 @@ fn main() {
         _ => String::new(),
     };
     println!("cargo:rustc-env=NATSSL_COMMIT={commit}");
-    println!("cargo:rerun-if-changed=.git/HEAD");
+    println!("cargo:rerun-if-changed=.git/logs/HEAD");
     println!("cargo:rerun-if-changed=build.rs");
     let profile = std::env::var("PROFILE").unwrap_or_default();
     println!("cargo:rustc-env=NATSSL_PROFILE={profile}");
