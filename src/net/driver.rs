@@ -180,7 +180,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         while self.sleep.as_mut().poll(cx).is_ready() {
             if self.close_by.is_some_and(|by| by <= now) {
                 // The peer does not take its last bytes.
-                return Some(CloseReason::WriteError);
+                let reason = self.handle.outbound.close_reason();
+                return Some(reason.unwrap_or(CloseReason::WriteError));
             }
             let write_deadline = self.server.options.write_deadline;
             if self.blocked.is_some_and(|since| since + write_deadline <= now) {

@@ -214,8 +214,9 @@ impl Outbound {
         self.lock().stalls += 1;
     }
 
-    pub fn is_closing(&self) -> bool {
-        self.lock().close.is_some()
+    /// Why the connection is closing, if it is.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.lock().close
     }
 
     pub fn sent(&self) -> Sent {
