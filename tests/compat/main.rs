@@ -1,1 +1,91 @@
+//! The differential test: natssl and nats-server get the same bytes, and a client must not be
+//! able to tell them apart, except where `differences.tsv` says so and why. One test per
+//! group; the cases are tables.
+//!
+//! The original is `target/peers/nats-server` (see `tests/peers/fetch`) or `NATSSL_GO`; the
+//! subject is what cargo built or `NATSSL_TEST_SUBJECT`. With nats-server as the subject too,
+//! the test tests itself: nothing may differ.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cases;
+mod judge;
+mod normal;
+mod process;
+mod run;
+mod script;
+
+use judge::Judge;
+
+#[test]
+fn protocol() {
+    let judge = Judge::new("protocol");
+    run::tables(&judge, cases::protocol::TABLES);
+    judge.verdict();
+}
+
+#[test]
+fn subjects() {
+    let judge = Judge::new("subjects");
+    run::tables(&judge, cases::subjects::TABLES);
+    judge.verdict();
+}
+
+#[test]
+fn limits() {
+    let judge = Judge::new("limits");
+    run::tables(&judge, cases::limits::TABLES);
+    judge.verdict();
+}
+
+#[test]
+fn auth() {
+    let judge = Judge::new("auth");
+    run::tables(&judge, cases::auth::TABLES);
+    judge.verdict();
+}
+
+#[test]
+fn life() {
+    let judge = Judge::new("life");
+    run::tables(&judge, cases::life::TABLES);
+    judge.verdict();
+}
+
+#[test]
+fn tls() {
+    let judge = Judge::new("tls");
+    cases::tls::run(&judge);
+    judge.verdict();
+}
+
+#[test]
+fn config() {
+    let judge = Judge::new("config");
+    process::configs(&judge, cases::config::CHECKED);
+    process::starts(&judge, cases::config::STARTED);
+    judge.verdict();
+}
+
+#[test]
+fn command() {
+    let judge = Judge::new("command");
+    process::commands(&judge, cases::command::LINES);
+    judge.verdict();
+}
+
+#[test]
+fn monitor() {
+    let judge = Judge::new("monitor");
+    cases::monitor::run(&judge);
+    judge.verdict();
+}
+
+#[test]
+fn every_listed_difference_belongs_to_a_group() {
+    for name in judge::differences().keys() {
+        let group = name.split('/').next().unwrap_or_default();
+        assert!(judge::GROUPS.contains(&group), "differences.tsv: no group {group:?} ({name})");
+    }
+}

@@ -1,0 +1,12 @@
+//! The cases, as tables. A row says what is sent; what comes back is whatever nats-server
+//! answers, so a new row needs no expectation.
+
+pub mod auth;
+pub mod command;
+pub mod config;
+pub mod life;
+pub mod limits;
+pub mod monitor;
+pub mod protocol;
+pub mod subjects;
+pub mod tls;

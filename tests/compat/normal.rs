@@ -1,0 +1,136 @@
+//! Takes out of what a server says everything that differs between two runs of the same
+//! server: identities, ports, nonces, counters, times, and the program's own name.
+
+use crate::support::server::Kind;
+use serde_json::{Map, Value};
+
+/// Splits what the server sent into its operations, payloads shown with their operation.
+/// The server's own PINGs depend on the clock and are left out.
+pub fn lines(mut bytes: &[u8]) -> Vec<String> {
+    let mut lines = Vec::new();
+    while !bytes.is_empty() {
+        let (operation, rest) = bytes.split_at(operation_len(bytes));
+        bytes = rest;
+        if operation != b"PING\r\n" {
+            lines.push(match operation.starts_with(b"INFO ") {
+                true => line(String::from_utf8_lossy(operation).trim_end_matches(['\r', '\n'])),
+                false => text(&self::bytes(operation)),
+            });
+        }
+    }
+    lines
+}
+
+/// How many PONGs are among the operations (and not inside payloads).
+pub fn pongs(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while !bytes.is_empty() {
+        let (operation, rest) = bytes.split_at(operation_len(bytes));
+        count += usize::from(operation == b"PONG\r\n");
+        bytes = rest;
+    }
+    count
+}
+
+/// The length of the first operation, with its payload if it is a message.
+fn operation_len(bytes: &[u8]) -> usize {
+    let Some(newline) = bytes.iter().position(|b| *b == b'\n') else { return bytes.len() };
+    let line = &bytes[..newline];
+    let payload = (line.starts_with(b"MSG ") || line.starts_with(b"HMSG "))
+        .then(|| String::from_utf8_lossy(line).split_whitespace().last()?.parse::<usize>().ok())
+        .flatten();
+    let whole = newline + 1 + payload.map_or(0, |size| size + 2);
+    whole.min(bytes.len())
+}
+
+/// Bytes as text on one line, long runs cut.
+pub fn bytes(bytes: &[u8]) -> String {
+    const SHOWN: usize = 200;
+
+    let shown = bytes.get(..SHOWN).unwrap_or(bytes).escape_ascii().to_string();
+    match bytes.len() > SHOWN {
+        true => format!("{shown}... ({} bytes)", bytes.len()),
+        false => shown,
+    }
+}
+
+/// One line from the server, without its CR LF.
+pub fn line(line: &str) -> String {
+    let Some(json) = line.strip_prefix("INFO ") else { return text(line) };
+    let ends_in_space = json.ends_with(' ');
+    match serde_json::from_str::<Map<String, Value>>(json.trim_end()) {
+        Ok(mut info) => {
+            identities(&mut info);
+            let info = Value::Object(info);
+            format!("INFO {info}{}", if ends_in_space { " " } else { "" })
+        }
+        Err(error) => format!("INFO that is no JSON ({error}): {json}"),
+    }
+}
+
+fn identities(info: &mut Map<String, Value>) {
+    info.shift_remove("git_commit");
+    let id = info.get("server_id").cloned();
+    for (key, value) in info.iter_mut() {
+        let shape = |v: &Value| match v.as_str() {
+            Some(s) => format!("<{}{}>", s.chars().next().unwrap_or('?'), s.len()),
+            None => format!("<not a string: {v}>"),
+        };
+        let placeholder = match key.as_str() {
+            "server_id" | "xkey" => shape(value),
+            "server_name" if id.as_ref() == Some(value) => "<server_id>".to_owned(),
+            "nonce" => format!("<nonce of {}>", value.as_str().map_or(0, str::len)),
+            "go" => "<go>".to_owned(),
+            "client_id" | "port" => "<number>".to_owned(),
+            _ => continue,
+        };
+        *value = Value::String(placeholder);
+    }
+}
+
+/// Generated reply subjects.
+fn text(line: &str) -> String {
+    let Some(at) = line.find("_R_.") else { return line.to_owned() };
+    let end = line[at..].find(' ').map_or(line.len(), |n| at + n);
+    format!("{}<service reply>{}", &line[..at], &line[end..])
+}
+
+/// What a program printed: its name and its log prefix taken out, lines sorted, because the
+/// order of several configuration errors is not defined.
+pub fn output(kind: Kind, printed: &str) -> Vec<String> {
+    let name = kind.name();
+    let mut lines: Vec<String> = printed
+        .lines()
+        .map(|line| {
+            let line = line.replace(&format!("{name}: "), "<program>: ");
+            // [pid] date time [LVL] text
+            match line.split_once(" [") {
+                Some((prefix, rest)) if prefix.starts_with('[') => format!("[{rest}"),
+                _ => line,
+            }
+        })
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The type of a JSON value, as far as a reader can rely on it.
+pub fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "bool".to_owned(),
+        Value::Number(n) if n.is_f64() && n.as_f64().is_some_and(|f| f.fract() != 0.0) => {
+            "number".to_owned()
+        }
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "string".to_owned(),
+        Value::Array(items) => format!("[{}]", items.first().map_or(String::new(), shape)),
+        Value::Object(map) => {
+            let mut fields: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}: {}", shape(value))).collect();
+            fields.sort_unstable();
+            format!("{{{}}}", fields.join(", "))
+        }
+    }
+}
