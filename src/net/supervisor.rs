@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
 /// Why the server did not come up.
@@ -154,11 +154,13 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
         tokio::spawn(Arc::clone(&shared).report_rejected());
     }
     let accepting = tokio::spawn(shared.serve(listener));
+    // Before "ready" is said: whoever waits for it may send a signal at once.
+    let signals = Signals::hook()?;
     tracing::info!("Server is ready");
     if let Some(when_ready) = start.when_ready.take() {
         when_ready(address.port());
     }
-    let result = signals(start, &server, &accepting).await;
+    signals.serve(start, &server, &accepting).await;
     tracing::info!("Initiating Shutdown...");
     accepting.abort();
     server.close_all(CloseReason::ServerShutdown);
@@ -169,7 +171,7 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), gone).await;
     tracing::info!("Server Exiting..");
-    result
+    Ok(())
 }
 
 fn banner(start: &Start, identity: &Identity, options: &Options) {
@@ -312,62 +314,80 @@ fn ports(
     serde_json::Value::Object(ports)
 }
 
-/// Serves signals until one of them ends the server.
-async fn signals(
-    start: &Start,
-    server: &Arc<Server>,
-    accepting: &tokio::task::JoinHandle<()>,
-) -> Result<(), StartError> {
-    let hook = |kind| {
-        signal(kind).map_err(|error| StartError::Fatal(format!("Can't handle signals: {error}")))
-    };
-    let mut interrupt = hook(SignalKind::interrupt())?;
-    let mut terminate = hook(SignalKind::terminate())?;
-    let mut hangup = hook(SignalKind::hangup())?;
-    let mut user1 = hook(SignalKind::user_defined1())?;
-    let mut user2 = hook(SignalKind::user_defined2())?;
-    let mut ending: Option<tokio::task::JoinHandle<()>> = None;
-    loop {
-        let lame_duck_over = async {
-            match &mut ending {
-                Some(task) => {
-                    let _ = task.await;
-                }
-                None => std::future::pending().await,
-            }
+/// The signals of spec/server.md 3.2, caught from the moment this exists.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    user1: Signal,
+    user2: Signal,
+}
+
+impl Signals {
+    fn hook() -> Result<Self, StartError> {
+        let hook = |kind| {
+            signal(kind)
+                .map_err(|error| StartError::Fatal(format!("Can't handle signals: {error}")))
         };
-        tokio::select! {
-            _ = interrupt.recv() => {
-                tracing::info!("Trapped \"interrupt\" signal");
-                return Ok(());
-            }
-            _ = terminate.recv() => {
-                tracing::info!("Trapped \"terminated\" signal");
-                // COMPAT: a lame duck is already on its way out.
-                if ending.is_none() {
-                    return Ok(());
+        Ok(Self {
+            interrupt: hook(SignalKind::interrupt())?,
+            terminate: hook(SignalKind::terminate())?,
+            hangup: hook(SignalKind::hangup())?,
+            user1: hook(SignalKind::user_defined1())?,
+            user2: hook(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Serves signals until one of them ends the server.
+    async fn serve(
+        mut self,
+        start: &Start,
+        server: &Arc<Server>,
+        accepting: &tokio::task::JoinHandle<()>,
+    ) {
+        let mut ending: Option<tokio::task::JoinHandle<()>> = None;
+        loop {
+            let lame_duck_over = async {
+                match &mut ending {
+                    Some(task) => {
+                        let _ = task.await;
+                    }
+                    None => std::future::pending().await,
                 }
-            }
-            _ = hangup.recv() => {
-                tracing::info!("Trapped \"hangup\" signal");
-                tracing::error!(
-                    "Failed to reload server configuration: reload is not supported by this \
-                     version of natssl; restart the server"
-                );
-            }
-            _ = user1.recv() => {
-                tracing::info!("Trapped \"user defined signal 1\" signal");
-                start.logger.reopen();
-            }
-            _ = user2.recv() => {
-                tracing::info!("Trapped \"user defined signal 2\" signal");
-                if ending.is_none() {
-                    tracing::info!("Entering lame duck mode, stop accepting new clients");
-                    accepting.abort();
-                    ending = Some(tokio::spawn(lame_duck::run(Arc::clone(server))));
+            };
+            tokio::select! {
+                _ = self.interrupt.recv() => {
+                    tracing::info!("Trapped \"interrupt\" signal");
+                    return;
                 }
+                _ = self.terminate.recv() => {
+                    tracing::info!("Trapped \"terminated\" signal");
+                    // COMPAT: a lame duck is already on its way out.
+                    if ending.is_none() {
+                        return;
+                    }
+                }
+                _ = self.hangup.recv() => {
+                    tracing::info!("Trapped \"hangup\" signal");
+                    tracing::error!(
+                        "Failed to reload server configuration: reload is not supported by this \
+                         version of natssl; restart the server"
+                    );
+                }
+                _ = self.user1.recv() => {
+                    tracing::info!("Trapped \"user defined signal 1\" signal");
+                    start.logger.reopen();
+                }
+                _ = self.user2.recv() => {
+                    tracing::info!("Trapped \"user defined signal 2\" signal");
+                    if ending.is_none() {
+                        tracing::info!("Entering lame duck mode, stop accepting new clients");
+                        accepting.abort();
+                        ending = Some(tokio::spawn(lame_duck::run(Arc::clone(server))));
+                    }
+                }
+                () = lame_duck_over => return,
             }
-            () = lame_duck_over => return Ok(()),
         }
     }
 }

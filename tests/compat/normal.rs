@@ -88,21 +88,54 @@ fn identities(info: &mut Map<String, Value>) {
     }
 }
 
-/// Generated reply subjects.
+/// Generated reply subjects, and round trip times in `Nats-Request-Info` with the sizes that
+/// depend on their digits.
 fn text(line: &str) -> String {
-    let Some(at) = line.find("_R_.") else { return line.to_owned() };
-    let end = line[at..].find(' ').map_or(line.len(), |n| at + n);
-    format!("{}<service reply>{}", &line[..at], &line[end..])
+    const RTT: &str = r#"\"rtt\":"#;
+
+    let mut line = line.to_owned();
+    if let Some(at) = line.find("_R_.") {
+        let end = line[at..].find(' ').map_or(line.len(), |n| at + n);
+        line.replace_range(at..end, "<service reply>");
+    }
+    if let Some(at) = line.find(RTT) {
+        let digits = at + RTT.len();
+        let end = line[digits..].find('}').map_or(line.len(), |n| digits + n);
+        line.replace_range(digits..end, "<ns>");
+        if let Some((head, rest)) = line.split_once(r"\r\n") {
+            let words: Vec<&str> = head.split(' ').collect();
+            let kept = words.len().saturating_sub(2);
+            line = format!("{} <sizes>\\r\\n{rest}", words[..kept].join(" "));
+        }
+    }
+    line
+}
+
+/// A message with a JSON payload: its operation without the size, and the payload's shape.
+pub fn json_message(message: &[u8]) -> String {
+    let text = String::from_utf8_lossy(message);
+    let Some((head, body)) = text.split_once("\r\n") else { return text.into_owned() };
+    let head = head.rsplit_once(' ').map_or(head, |(head, _)| head);
+    match serde_json::from_str(body.trim_end()) {
+        Ok(value) => format!("{head} {}", shape(&value)),
+        Err(error) => format!("{head} with a payload that is no JSON ({error}): {body}"),
+    }
+}
+
+/// The first operation, if all of it is here: its length.
+pub fn complete(bytes: &[u8]) -> Option<usize> {
+    let length = operation_len(bytes);
+    bytes[..length].ends_with(b"\r\n").then_some(length)
 }
 
 /// What a program printed: its name and its log prefix taken out, lines sorted, because the
 /// order of several configuration errors is not defined.
 pub fn output(kind: Kind, printed: &str) -> Vec<String> {
-    let name = kind.name();
     let mut lines: Vec<String> = printed
         .lines()
         .map(|line| {
-            let line = line.replace(&format!("{name}: "), "<program>: ");
+            let line = line.replace(&format!("{}: ", kind.name()), "<program>: ");
+            let line = line.replace("nats-server: ", "<program>: ");
             // [pid] date time [LVL] text
             match line.split_once(" [") {
                 Some((prefix, rest)) if prefix.starts_with('[') => format!("[{rest}"),

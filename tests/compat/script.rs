@@ -9,6 +9,7 @@
 //! | `a?`       | barrier: two PINGs, all that came up to the second PONG is recorded |
 //! | `a#`       | barrier that records only how many lines of each verb came |
 //! | `a<`       | waits for one line |
+//! | `a~`       | waits for one message with a JSON payload, records the payload's shape |
 //! | `a.`       | waits for the end of the connection |
 //! | `a!` `a/`  | drops the connection; ends only the sending half |
 //! | `@ USR2`   | sends the server this signal |
@@ -106,6 +107,15 @@ impl Run<'_> {
                 let line = self.peer(letter).raw.try_line(SILENCE);
                 let line = line.unwrap_or_else(|| "[no line]".to_owned());
                 self.transcript.push(format!("{letter}< {}", normal::line(&line)));
+            }
+            '~' => {
+                self.flush(letter);
+                let raw = &mut self.peer(letter).raw;
+                let length = raw.read_until(SILENCE, normal::complete).unwrap_or(0);
+                let mut received = raw.take();
+                let rest = received.split_off(length);
+                raw.put_back(rest);
+                self.transcript.push(format!("{letter}~ {}", normal::json_message(&received)));
             }
             '.' => {
                 self.flush(letter);

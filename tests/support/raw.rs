@@ -154,8 +154,10 @@ impl Raw {
     /// Starts TLS on this connection. True if the handshake succeeded; with TLS 1.3 the server
     /// may still refuse the certificate, which the first read shows. Otherwise see `end`.
     pub fn start_tls(&mut self, options: &TlsOptions) -> bool {
-        let Io::Plain(stream) = std::mem::replace(&mut self.io, Io::Gone) else {
-            panic!("TLS needs a plain connection");
+        let stream = match std::mem::replace(&mut self.io, Io::Gone) {
+            Io::Plain(stream) => stream,
+            Io::Tls(_) => panic!("TLS is on already"),
+            Io::Gone => return false,
         };
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         let context = options.context().expect("OpenSSL accepts the offer");
@@ -246,6 +248,11 @@ impl Raw {
     /// Takes all that was received.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.received)
+    }
+
+    /// Puts bytes taken too many in front of what is received next.
+    pub fn put_back(&mut self, bytes: Vec<u8>) {
+        self.received.splice(..0, bytes);
     }
 
     /// Reads once. `None`: nothing came before the deadline; `Some(0)`: the connection ended.

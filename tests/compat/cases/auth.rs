@@ -42,18 +42,6 @@ pub const TABLES: &[Table] = &[
     Table { name: "responses", config: RESPONSES_CONFIG, deliveries: ONE_WRITE, cases: RESPONSES },
     Table { name: "no_auth_user", config: NO_AUTH_CONFIG, deliveries: EVERY_WAY, cases: NO_AUTH },
     Table { name: "types", config: TYPES_CONFIG, deliveries: ONE_WRITE, cases: TYPES },
-    Table { name: "nkeys", config: NKEYS_CONFIG, deliveries: ONE_WRITE, cases: NKEYS },
-    Table {
-        name: "system_account_only",
-        config: "accounts { SYS { users: [ { user: s, password: s } ] } }\nsystem_account: SYS\n",
-        deliveries: ONE_WRITE,
-        cases: &[
-            ("info", &["A+"]),
-            ("no_credentials", &[r#"A: CONNECT {"protocol":1}"#]),
-            ("system_user", &[r#"A: CONNECT {"user":"s","pass":"s","protocol":1}"#]),
-            ("wrong", &[r#"A: CONNECT {"user":"s","pass":"t"}"#]),
-        ],
-    },
 ];
 
 type Cases = &'static [(&'static str, &'static [&'static str])];
@@ -623,35 +611,3 @@ const TYPES: Cases = &[
     ("all", &[r#"A: CONNECT {"user":"all","pass":"p"}"#]),
 ];
 
-const NKEYS_CONFIG: &str = r#"
-authorization {
-  users [
-    { nkey: UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX }
-    { user: alice, password: a }
-  ]
-}
-"#;
-
-const NKEYS: Cases = &[
-    ("info_has_nonce", &["A+", r#"A: CONNECT {"user":"alice","pass":"a","protocol":1}"#]),
-    (
-        "no_signature",
-        &[r#"A: CONNECT {"nkey":"UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX"}"#],
-    ),
-    (
-        "bad_signature",
-        &[
-            r#"A: CONNECT {"nkey":"UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX","sig":"AAAA"}"#,
-        ],
-    ),
-    (
-        "signature_not_base64",
-        &[
-            r#"A: CONNECT {"nkey":"UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX","sig":"!!!"}"#,
-        ],
-    ),
-    ("unknown_nkey", &[r#"A: CONNECT {"nkey":"UAAAA","sig":"AAAA"}"#]),
-    ("user_beside_nkeys", &[r#"A: CONNECT {"user":"alice","pass":"a"}"#]),
-    ("wrong_user_beside_nkeys", &[r#"A: CONNECT {"user":"alice","pass":"b"}"#]),
-    ("jwt_is_ignored", &[r#"A: CONNECT {"user":"alice","pass":"a","jwt":"x.y.z"}"#]),
-];

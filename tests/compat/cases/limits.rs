@@ -81,27 +81,4 @@ pub const TABLES: &[Table] = &[
         deliveries: ONE_WRITE,
         cases: &[("first", &["A+", "A."])],
     },
-    Table {
-        name: "account",
-        config: "accounts { X { users: [ { user: x, password: x } ]\n\
-                 limits { max_connections: 1, max_subscriptions: 2, max_payload: 10 } } }\n",
-        deliveries: ONE_WRITE,
-        cases: &[(
-            "all",
-            &[
-                "A+",
-                r#"A: CONNECT {"user":"x","pass":"x","protocol":1}"#,
-                "A?",
-                "A: SUB a 1",
-                "A: SUB b 2",
-                "A: SUB c 3",
-                "A: PUB a 10",
-                "A: 0123456789",
-                r#"B: CONNECT {"user":"x","pass":"x"}"#,
-                "B.",
-                "A: PUB a 11",
-                "A: 0123456789a",
-            ],
-        )],
-    },
 ];

@@ -8,8 +8,6 @@ pub const TABLES: &[Table] = &[
     Table { name: "match", config: "", deliveries: ONE_WRITE, cases: MATCH },
     Table { name: "reserved", config: "", deliveries: EVERY_WAY, cases: RESERVED },
     Table { name: "queue", config: "", deliveries: ONE_WRITE, cases: QUEUE },
-    Table { name: "mappings", config: MAPPED, deliveries: ONE_WRITE, cases: MAPPINGS },
-    Table { name: "imports", config: IMPORTED, deliveries: ONE_WRITE, cases: IMPORTS },
 ];
 
 type Cases = &'static [(&'static str, &'static [&'static str])];
@@ -235,89 +233,6 @@ const QUEUE: Cases = &[
     ),
 ];
 
-const MAPPED: &str = r#"
-mappings {
-  "m.a": "m.b"
-  "m.two.*.*": "m.swapped.$2.$1"
-  "m.part.*": "m.part.{{partition(4,1)}}.{{wildcard(1)}}"
-  "m.split.*": "m.split.{{split(1,-)}}"
-  "m.left.*": "m.left.{{splitFromLeft(1,2)}}"
-  "m.right.*": "m.right.{{splitFromRight(1,2)}}"
-  "m.slice.*": "m.slice.{{sliceFromLeft(1,2)}}"
-  "m.slicer.*": "m.slicer.{{sliceFromRight(1,2)}}"
-  "m.cutl.*": "m.cutl.{{left(1,3)}}"
-  "m.cutr.*": "m.cutr.{{right(1,3)}}"
-  "m.rest.>": "m.moved.>"
-  "m.lost": [ { destination: "m.nowhere", weight: 100 } ]
-  "m.chain1": "m.chain2"
-  "m.chain2": "m.chain3"
-}
-"#;
-
-const MAPPINGS: Cases = &[
-    ("literal", &["a: SUB m.> 1", "a: PUB m.a 1", "a: x"]),
-    ("literal_with_reply", &["a: SUB m.> 1", "a: PUB m.a r 1", "a: x"]),
-    ("literal_hpub", &["h: SUB m.> 1", "h: HPUB m.a 12 12", "h: NATS/1.0\r\n\r\n"]),
-    ("swapped", &["a: SUB m.> 1", "a: PUB m.two.x.y 1", "a: x"]),
-    (
-        "partition",
-        &[
-            "a: SUB m.> 1",
-            "a: PUB m.part.foo 1",
-            "a: x",
-            "a: PUB m.part.bar 1",
-            "a: x",
-            "a: PUB m.part.baz 1",
-            "a: x",
-        ],
-    ),
-    (
-        "split",
-        &["a: SUB m.> 1", "a: PUB m.split.a-b-c 1", "a: x", "a: PUB m.split.-a--b- 1", "a: x"],
-    ),
-    (
-        "split_from_left",
-        &["a: SUB m.> 1", "a: PUB m.left.12345 1", "a: x", "a: PUB m.left.12 1", "a: x"],
-    ),
-    (
-        "split_from_right",
-        &["a: SUB m.> 1", "a: PUB m.right.12345 1", "a: x", "a: PUB m.right.1 1", "a: x"],
-    ),
-    ("slice_from_left", &["a: SUB m.> 1", "a: PUB m.slice.1234567 1", "a: x"]),
-    ("slice_from_right", &["a: SUB m.> 1", "a: PUB m.slicer.1234567 1", "a: x"]),
-    ("left", &["a: SUB m.> 1", "a: PUB m.cutl.123456 1", "a: x", "a: PUB m.cutl.1 1", "a: x"]),
-    ("right", &["a: SUB m.> 1", "a: PUB m.cutr.123456 1", "a: x", "a: PUB m.cutr.1 1", "a: x"]),
-    ("rest", &["a: SUB m.> 1", "a: PUB m.rest.x.y.z 1", "a: x"]),
-    ("all_weight", &["a: SUB m.> 1", "a: PUB m.lost 1", "a: x"]),
-    ("no_chains", &["a: SUB m.> 1", "a: PUB m.chain1 1", "a: x"]),
-    ("subscriber_is_not_mapped", &["a: SUB m.a 1", "a: PUB m.a 1", "a: x"]),
-    ("other_subjects_pass", &["a: SUB other 1", "a: PUB other 1", "a: x"]),
-    ("no_responders", &["h: SUB in.{n} 1", "h: PUB m.a in.{n} 1", "h: x"]),
-];
-
-const IMPORTED: &str = r#"
-accounts {
-  A {
-    users: [ { user: a, password: p } ]
-    exports: [ { stream: "s.>" }, { service: "svc.*" }, { service: "many", response_type: stream }
-               { stream: "private", accounts: [C] } ]
-    mappings { "ma": "mb" }
-  }
-  B {
-    users: [ { user: b, password: p } ]
-    imports: [ { stream: { account: A, subject: "s.>" }, prefix: "from.a" }
-               { service: { account: A, subject: "svc.one" }, to: "one" }
-               { service: { account: A, subject: "many" } } ]
-  }
-  C {
-    users: [ { user: c, password: p } ]
-    imports: [ { stream: { account: A, subject: "s.*.x" }, to: "renamed.$1" }
-               { stream: { account: A, subject: "private" } }
-               { service: { account: A, subject: "svc.*" }, to: "any.*" } ]
-  }
-}
-"#;
-
 const A: &str =
     r#"A: CONNECT {"user":"a","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
 const B: &str =
@@ -325,38 +240,3 @@ const B: &str =
 const C: &str =
     r#"C: CONNECT {"user":"c","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
 
-const IMPORTS: Cases = &[
-    (
-        "accounts_are_apart",
-        &[A, "A: SUB x 1", B, "B: SUB x 1", "B: PUB x 1", "B: b", "A?", "A: PUB x 1", "A: a"],
-    ),
-    ("stream_with_prefix", &[B, "B: SUB from.a.s.> 1", A, "A: PUB s.1 1", "A: x"]),
-    (
-        "stream_renamed",
-        &[C, "C: SUB renamed.* 1", A, "A: PUB s.1.x 1", "A: x", "A: PUB s.1.y 1", "A: y"],
-    ),
-    ("stream_wide_subscription", &[B, "B: SUB > 1", A, "A: PUB s.1 r 1", "A: x"]),
-    ("stream_not_exported", &[B, "B: SUB from.> 1", A, "A: PUB t.1 1", "A: x"]),
-    ("private_stream", &[C, "C: SUB private 1", A, "A: PUB private 1", "A: x"]),
-    ("service", &[A, "A: SUB svc.one 1", B, "B: SUB in.{n} 1", "B: PUB one in.{n} 1", "B: x"]),
-    (
-        "service_wildcard",
-        &[A, "A: SUB svc.* 1", C, "C: SUB in.{n} 1", "C: PUB any.two in.{n} 1", "C: x"],
-    ),
-    ("service_without_reply", &[A, "A: SUB svc.one 1", B, "B: PUB one 1", "B: x"]),
-    ("service_nobody", &[B, "B: SUB in.{n} 1", "B: PUB one in.{n} 1", "B: x"]),
-    ("mapping_in_account", &[A, "A: SUB mb 1", "A: PUB ma 1", "A: x"]),
-    (
-        "second_connect_moves",
-        &[
-            A,
-            "A: SUB x.{n} 1",
-            r#"A: CONNECT {"user":"b","pass":"p"}"#,
-            "A: SUB x.{n} 2",
-            "A?",
-            B,
-            "B: PUB x.{n} 1",
-            "B: x",
-        ],
-    ),
-];

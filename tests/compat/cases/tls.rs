@@ -3,7 +3,7 @@
 use crate::judge::{Exchange, Judge};
 use crate::normal;
 use crate::run::{Pair, side_by_side};
-use crate::support::pki::{Pki, pin};
+use crate::support::pki::Pki;
 use crate::support::raw::{Raw, TlsOptions};
 use crate::support::server::Server;
 use openssl::ssl::SslVersion;
@@ -173,10 +173,6 @@ fn tables(pki: &Pki) -> Vec<Table> {
         "tls {{ certs: [ {{ cert_file: {:?}, key_file: {:?} }}, {{ cert_file: {:?}, key_file: {:?} }} ] }}\n",
         pki.server_rsa.cert, pki.server_rsa.key, pki.server.cert, pki.server.key
     );
-    let mapped = format!(
-        "authorization {{ users: [ {{ user: \"CN=alice,O=natssl tests\" }}, {{ user: bob, password: b }} ] }}\n{}",
-        ecdsa(&format!("{ca}verify_and_map: true"))
-    );
     vec![
         with("suites_ecdsa", ecdsa(""), offers()),
         with("suites_rsa", block(&pki.server_rsa, ""), offers()),
@@ -199,12 +195,6 @@ fn tables(pki: &Pki) -> Vec<Table> {
         ),
         with("verify_system_roots", ecdsa("verify: true"), identities(pki)),
         with("no_verify", ecdsa(&ca), identities(pki)),
-        with(
-            "pinned",
-            ecdsa(&format!("{verify}pinned_certs: [\"{}\"]", pin(&pki.client.cert).to_uppercase())),
-            identities(pki),
-        ),
-        with("map", mapped, identities_map(pki)),
         with("min_1_3", ecdsa("min_version: \"1.3\""), versions()),
         with("min_1_2", ecdsa("min_version: \"1.2\""), versions()),
         with(
@@ -412,26 +402,6 @@ fn identities(pki: &Pki) -> Vec<(String, Act)> {
         for (kind, pair) in kinds {
             cases.push((format!("{kind} {version}"), Act::InfoFirst(offer.clone().identity(pair))));
         }
-    }
-    cases
-}
-
-/// Certificates that stand for users.
-fn identities_map(pki: &Pki) -> Vec<(String, Act)> {
-    let says = |options: &TlsOptions, json: &str| {
-        Act::Says(options.clone(), format!("CONNECT {json}\r\nPING\r\nPING\r\n"))
-    };
-    let alice = v13().identity(&pki.client);
-    let bob = v13().identity(&pki.client_rsa);
-    let mut cases = identities(pki);
-    for (name, options, json) in [
-        ("alice_empty", &alice, "{}"),
-        ("alice_with_password", &alice, r#"{"pass":"x"}"#),
-        ("alice_says_bob", &alice, r#"{"user":"bob","pass":"b"}"#),
-        ("unmapped_says_bob", &bob, r#"{"user":"bob","pass":"b"}"#),
-        ("unmapped_empty", &bob, "{}"),
-    ] {
-        cases.push((name.to_owned(), says(options, json)));
     }
     cases
 }
