@@ -610,4 +610,3 @@ const TYPES: Cases = &[
     ("websocket_only", &[r#"A: CONNECT {"user":"ws","pass":"p"}"#]),
     ("all", &[r#"A: CONNECT {"user":"all","pass":"p"}"#]),
 ];
-

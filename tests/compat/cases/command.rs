@@ -40,7 +40,10 @@ pub const LINES: &[Line] = &[
     ("check_and_version", &["-t", "-c", "bad.conf", "-v"]),
     ("tls_without_files", &["--tls", "-t"]),
     ("tls_cert_alone", &["--tls", "--tlscert", "none.pem", "-a", "127.0.0.1"]),
-    ("tls_missing_files", &["--tls", "--tlscert", "none.pem", "--tlskey", "none.key", "-a", "127.0.0.1"]),
+    (
+        "tls_missing_files",
+        &["--tls", "--tlscert", "none.pem", "--tlskey", "none.key", "-a", "127.0.0.1"],
+    ),
     ("tlsverify_without_ca", &["--tlsverify", "-a", "127.0.0.1", "-p", "-1"]),
     ("name_with_space", &["-n", "a b", "-a", "127.0.0.1", "-p", "-1"]),
     ("log_size_not_a_number", &["--log_size_limit", "x"]),

@@ -239,4 +239,3 @@ const B: &str =
     r#"B: CONNECT {"user":"b","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
 const C: &str =
     r#"C: CONNECT {"user":"c","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
-
