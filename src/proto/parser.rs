@@ -260,7 +260,8 @@ impl Parser {
                 let op = Op::Publish(Publish { subject, reply, header_len, message });
                 Step::Op { op, consumed: end + 2 }
             }
-            (None, _) | (Some(b'\r'), None) => Step::Need(end + 2),
+            (None, _) => Step::Need(end + 1),
+            (Some(b'\r'), None) => Step::Need(end + 2),
             (Some(b'\r'), Some(_)) => unknown(buf, end + 1),
             (Some(_), _) => unknown(buf, end),
         }
