@@ -68,8 +68,21 @@ pub fn line(line: &str) -> String {
     }
 }
 
+/// The names of an INFO's keys, in order. What `identities` drops is here.
+pub fn info_keys(line: &str) -> String {
+    let json = line.strip_prefix("INFO ").unwrap_or(line);
+    let info = serde_json::from_str::<Map<String, Value>>(json.trim_end()).unwrap_or_default();
+    // Present or not as the build had version control at hand.
+    let keys = info.keys().map(String::as_str).filter(|key| *key != "git_commit");
+    let keys: Vec<&str> = keys.collect();
+    format!("INFO keys: {}", keys.join(" "))
+}
+
 fn identities(info: &mut Map<String, Value>) {
-    info.shift_remove("git_commit");
+    // Known to differ in every INFO; the case protocol/info/keys answers for them.
+    for key in ["git_commit", "xkey", "natssl"] {
+        info.shift_remove(key);
+    }
     let id = info.get("server_id").cloned();
     for (key, value) in info.iter_mut() {
         let shape = |v: &Value| match v.as_str() {
@@ -77,7 +90,7 @@ fn identities(info: &mut Map<String, Value>) {
             None => format!("<not a string: {v}>"),
         };
         let placeholder = match key.as_str() {
-            "server_id" | "xkey" => shape(value),
+            "server_id" => shape(value),
             "server_name" if id.as_ref() == Some(value) => "<server_id>".to_owned(),
             "nonce" => format!("<nonce of {}>", value.as_str().map_or(0, str::len)),
             "go" => "<go>".to_owned(),
@@ -134,12 +147,16 @@ pub fn output(kind: Kind, printed: &str) -> Vec<String> {
     let mut lines: Vec<String> = printed
         .lines()
         .map(|line| {
-            let line = line.replace(&format!("{}: ", kind.name()), "<program>: ");
-            let line = line.replace("nats-server: ", "<program>: ");
+            // The first of several errors comes right after the name, whichever it is.
+            let own = format!("{}: ", kind.name());
+            let line = [own.as_str(), "nats-server: "]
+                .iter()
+                .find_map(|name| line.strip_prefix(name))
+                .unwrap_or(line);
             // [pid] date time [LVL] text
             match line.split_once(" [") {
                 Some((prefix, rest)) if prefix.starts_with('[') => format!("[{rest}"),
-                _ => line,
+                _ => line.to_owned(),
             }
         })
         .filter(|line| !line.trim().is_empty())
@@ -153,9 +170,6 @@ pub fn shape(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "bool".to_owned(),
-        Value::Number(n) if n.is_f64() && n.as_f64().is_some_and(|f| f.fract() != 0.0) => {
-            "number".to_owned()
-        }
         Value::Number(_) => "number".to_owned(),
         Value::String(_) => "string".to_owned(),
         Value::Array(items) => format!("[{}]", items.first().map_or(String::new(), shape)),

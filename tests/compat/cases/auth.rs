@@ -153,7 +153,7 @@ const USERS: Cases = &[
             "A: SUB in 1",
             "A: PUB $SYS.REQ.USER.INFO in 0",
             "A: ",
-            "A#",
+            "A~",
         ],
     ),
     (
@@ -309,6 +309,7 @@ const PERMISSIONS: Cases = &[
             "A: SUB s.* 2",
             "A: PUB s.a 1",
             "A: x",
+            "A%",
         ],
     ),
     (

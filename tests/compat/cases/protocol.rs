@@ -27,6 +27,7 @@ pub const TABLES: &[Table] = &[
 type Cases = &'static [(&'static str, &'static [&'static str])];
 
 const INFO: Cases = &[
+    ("keys", &["A*"]),
     ("first", &["A+"]),
     ("second_connection", &["A+", "B+"]),
     ("after_first_ping_protocol_1", &["A+", r#"A: CONNECT {"protocol":1,"verbose":false}"#]),
@@ -197,7 +198,7 @@ const GRAMMAR: Cases = &[
     ),
     (
         "twice_to_one_connection",
-        &["a: SUB foo 1", "a: SUB foo 2", "a: SUB > 3", "a: PUB foo 1", "a: x"],
+        &["a: SUB foo 1", "a: SUB foo 2", "a: SUB > 3", "a: PUB foo 1", "a: x", "a%"],
     ),
     ("sub_long_sid", &["a: SUB foo abcdefghijklmnopqrstuvwxyz0123456789", "a: PUB foo 1", "a: x"]),
     ("sub_odd_sid", &["a: SUB foo *", "a: PUB foo 1", "a: x"]),

@@ -179,7 +179,7 @@ const RESERVED: Cases = &[
     ),
     (
         "sys_user_info_without_auth",
-        &["h: SUB in.{n} 1", "h: PUB $SYS.REQ.USER.INFO in.{n} 0", "h: ", "h#"],
+        &["h: SUB in.{n} 1", "h: PUB $SYS.REQ.USER.INFO in.{n} 0", "h: ", "h~"],
     ),
 ];
 
@@ -232,10 +232,3 @@ const QUEUE: Cases = &[
         &["a: SUB q.{n} g 1", "b: SUB q.{n} h 1", "c: PUB q.{n} 1", "c: x"],
     ),
 ];
-
-const A: &str =
-    r#"A: CONNECT {"user":"a","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
-const B: &str =
-    r#"B: CONNECT {"user":"b","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
-const C: &str =
-    r#"C: CONNECT {"user":"c","pass":"p","verbose":false,"headers":true,"no_responders":true}"#;
