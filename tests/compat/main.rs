@@ -22,6 +22,7 @@ use judge::Judge;
 fn protocol() {
     let judge = Judge::new("protocol");
     run::tables(&judge, cases::protocol::TABLES);
+    cases::info::run(&judge);
     judge.verdict();
 }
 

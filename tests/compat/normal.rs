@@ -18,7 +18,24 @@ pub fn lines(mut bytes: &[u8]) -> Vec<String> {
             });
         }
     }
+    by_subscription(&mut lines);
     lines
+}
+
+/// Which of several subscriptions of one connection gets a message first is chance: within
+/// a run of messages those of one subscription stay in order, the subscriptions are sorted.
+fn by_subscription(lines: &mut [String]) {
+    let sid = |line: &String| line.split(' ').nth(2).unwrap_or_default().to_owned();
+    let is_message = |line: &String| line.starts_with("MSG ") || line.starts_with("HMSG ");
+    for run in lines.chunk_by_mut(|a, b| is_message(a) && is_message(b)) {
+        run.sort_by_key(sid);
+    }
+}
+
+/// nats-server checks a publish subject again each time a read ends inside the payload, and
+/// says what is wrong with it each time. How often is up to the kernel.
+pub fn without_repeats(lines: &mut Vec<String>) {
+    lines.dedup_by(|a, b| a == b && a.contains("Invalid Publish Subject"));
 }
 
 /// How many PONGs are among the operations (and not inside payloads).
@@ -68,19 +85,12 @@ pub fn line(line: &str) -> String {
     }
 }
 
-/// The names of an INFO's keys, in order. What `identities` drops is here.
-pub fn info_keys(line: &str) -> String {
-    let json = line.strip_prefix("INFO ").unwrap_or(line);
-    let info = serde_json::from_str::<Map<String, Value>>(json.trim_end()).unwrap_or_default();
-    // Present or not as the build had version control at hand.
-    let keys = info.keys().map(String::as_str).filter(|key| *key != "git_commit");
-    let keys: Vec<&str> = keys.collect();
-    format!("INFO keys: {}", keys.join(" "))
-}
+/// Keys of INFO that only the cases `protocol/info_key/...` compare: one difference each, not
+/// one per INFO.
+const OWN_CASES: [&str; 3] = ["git_commit", "natssl", "xkey"];
 
 fn identities(info: &mut Map<String, Value>) {
-    // Known to differ in every INFO; the case protocol/info/keys answers for them.
-    for key in ["git_commit", "xkey", "natssl"] {
+    for key in OWN_CASES {
         info.shift_remove(key);
     }
     let id = info.get("server_id").cloned();
@@ -146,23 +156,40 @@ pub fn complete(bytes: &[u8]) -> Option<usize> {
 pub fn output(kind: Kind, printed: &str) -> Vec<String> {
     let mut lines: Vec<String> = printed
         .lines()
-        .map(|line| {
-            // The first of several errors comes right after the name, whichever it is.
-            let own = format!("{}: ", kind.name());
-            let line = [own.as_str(), "nats-server: "]
-                .iter()
-                .find_map(|name| line.strip_prefix(name))
-                .unwrap_or(line);
+        .flat_map(|line| {
+            // On its own line: which of several errors is the first one is chance too.
+            for name in [kind.name(), "nats-server"] {
+                if let Some(rest) = line.strip_prefix(&format!("{name}: ")) {
+                    return vec!["<program>:".to_owned(), rest.to_owned()];
+                }
+            }
             // [pid] date time [LVL] text
             match line.split_once(" [") {
-                Some((prefix, rest)) if prefix.starts_with('[') => format!("[{rest}"),
-                _ => line.to_owned(),
+                Some((prefix, rest)) if prefix.starts_with('[') => vec![format!("[{rest}")],
+                _ => vec![flag(line).to_owned()],
             }
         })
         .filter(|line| !line.trim().is_empty())
         .collect();
     lines.sort_unstable();
     lines
+}
+
+/// Of a line of the usage text its flag alone; each program has its own words for them.
+fn flag(line: &str) -> &str {
+    const COLUMN: usize = 37;
+
+    if line.starts_with("Usage: ") {
+        return "Usage: <program> [options]";
+    }
+    if !line.starts_with("    ") || !line.is_ascii() {
+        return line;
+    }
+    match line.get(..COLUMN).map(str::trim) {
+        Some("") => "",
+        Some(flag) if flag.starts_with('-') => flag,
+        _ => line,
+    }
 }
 
 /// The type of a JSON value, as far as a reader can rely on it.

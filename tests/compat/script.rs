@@ -6,10 +6,8 @@
 //! | `a: text`  | sends `text` and CR LF |
 //! | `a= text`  | sends `text` as it stands |
 //! | `a+`       | opens the connection and records the INFO |
-//! | `a*`       | the same, but records only the names of INFO's keys, in order |
 //! | `a?`       | barrier: two PINGs, all that came up to the second PONG is recorded |
 //! | `a#`       | barrier that records only how many lines of each verb came |
-//! | `a%`       | barrier that records the lines sorted, for what comes in any order |
 //! | `a<`       | waits for one line |
 //! | `a~`       | waits for one message with a JSON payload, records the payload's shape |
 //! | `a.`       | waits for the end of the connection |
@@ -33,14 +31,6 @@ pub enum Delivery {
     OneWrite,
     Bytewise,
     Thirds,
-}
-
-/// How much of what came up to a barrier goes into the transcript.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Show {
-    InOrder,
-    Sorted,
-    Counted,
 }
 
 /// Longer than anything a live server needs, short enough for cases that end in silence.
@@ -109,11 +99,9 @@ impl Run<'_> {
         match operator {
             ':' => self.queue(letter, format!("{rest}\r\n").as_bytes()),
             '=' => self.queue(letter, rest.as_bytes()),
-            '+' => self.open(letter, Some(normal::line)),
-            '*' => self.open(letter, Some(normal::info_keys)),
-            '?' => self.barrier(letter, Show::InOrder),
-            '%' => self.barrier(letter, Show::Sorted),
-            '#' => self.barrier(letter, Show::Counted),
+            '+' => self.open(letter, true),
+            '?' => self.barrier(letter, false),
+            '#' => self.barrier(letter, true),
             '<' => {
                 self.flush(letter);
                 let line = self.peer(letter).raw.try_line(SILENCE);
@@ -132,7 +120,7 @@ impl Run<'_> {
             '.' => {
                 self.flush(letter);
                 self.peer(letter).raw.read_until(SILENCE, |_| None);
-                self.record(letter, Show::InOrder);
+                self.record(letter, false);
                 if self.peer(letter).raw.end().is_none() {
                     self.transcript.push(format!("{letter}  [stays open]"));
                 }
@@ -150,11 +138,11 @@ impl Run<'_> {
         }
     }
 
-    fn open(&mut self, letter: char, show: Option<fn(&str) -> String>) {
+    fn open(&mut self, letter: char, show: bool) {
         let mut raw = Raw::connect(self.server.addr());
         let info = raw.try_line(SILENCE).unwrap_or_else(|| "[no INFO]".to_owned());
-        if let Some(show) = show {
-            self.transcript.push(format!("{letter}< {}", show(&info)));
+        if show {
+            self.transcript.push(format!("{letter}< {}", normal::line(&info)));
         }
         let greeting = GREETINGS.iter().find(|(letters, _)| letters.contains(letter));
         if let Some((_, connect)) = greeting {
@@ -167,7 +155,7 @@ impl Run<'_> {
 
     fn peer(&mut self, letter: char) -> &mut Peer {
         if !self.peers.contains_key(&letter) {
-            self.open(letter, None);
+            self.open(letter, false);
         }
         self.peers.get_mut(&letter).expect("it was opened")
     }
@@ -211,12 +199,12 @@ impl Run<'_> {
 
     fn barrier_if_dirty(&mut self, letter: char) {
         if self.peers.get(&letter).is_some_and(|peer| peer.dirty) {
-            self.barrier(letter, Show::InOrder);
+            self.barrier(letter, false);
         }
     }
 
     /// Two PINGs: what the server sends on the first one ever, after its PONG, is seen too.
-    fn barrier(&mut self, letter: char, show: Show) {
+    fn barrier(&mut self, letter: char, count_only: bool) {
         self.flush(letter);
         let peer = self.peer(letter);
         let own = std::mem::take(&mut peer.own_pings);
@@ -225,26 +213,22 @@ impl Run<'_> {
         let answered = |bytes: &[u8]| (normal::pongs(bytes) >= own + 2).then_some(bytes.len());
         let answered = peer.raw.read_until(SILENCE, answered).is_some();
         let ended = peer.raw.end().is_some();
-        self.record(letter, show);
+        self.record(letter, count_only);
         if !answered && !ended {
             self.transcript.push(format!("{letter}  [PING not answered]"));
         }
     }
 
-    fn record(&mut self, letter: char, show: Show) {
+    fn record(&mut self, letter: char, count_only: bool) {
         let peer = self.peer(letter);
         let received = peer.raw.take();
         let end = peer.raw.end().filter(|_| !peer.ended).map(ToString::to_string);
         peer.ended |= end.is_some();
         let mut lines = normal::lines(&received);
         if self.delivery != Delivery::OneWrite {
-            // nats-server repeats this error when a read ends inside the payload.
-            lines.dedup_by(|a, b| a == b && a.contains("Invalid Publish Subject"));
+            normal::without_repeats(&mut lines);
         }
-        if show == Show::Sorted {
-            lines.sort_unstable();
-        }
-        if show == Show::Counted {
+        if count_only {
             let mut verbs = BTreeMap::<String, usize>::new();
             for line in lines {
                 *verbs.entry(line.split(' ').next().unwrap_or("").to_owned()).or_default() += 1;
@@ -267,7 +251,7 @@ impl Run<'_> {
         self.settle();
         for letter in self.order.clone() {
             if !self.peers[&letter].ended {
-                self.barrier(letter, Show::InOrder);
+                self.barrier(letter, false);
             }
         }
         self.transcript

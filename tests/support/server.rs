@@ -119,6 +119,8 @@ impl Server {
             .current_dir(dir.path())
             .arg("-c")
             .arg(&path)
+            .arg("--ports_file_dir")
+            .arg(dir.path())
             .args(args)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

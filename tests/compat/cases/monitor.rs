@@ -15,26 +15,10 @@ const ANSWERS: &[&str] = &[
     "/healthz?details=true",
     "/nope",
     "/varz/",
-    "/connz?sort=nope",
-    "/connz?limit=abc",
-    "/connz?state=nope",
-    "/connz?subs=nope",
-    "/subsz?limit=abc",
 ];
 
 /// Compared by their keys and the types of their values.
-const PAGES: &[&str] = &[
-    "/varz",
-    "/connz",
-    "/subsz",
-    "/routez",
-    "/gatewayz",
-    "/leafz",
-    "/accountz",
-    "/accstatz",
-    "/jsz",
-    "/ipqueuesz",
-];
+const PAGES: &[&str] = &["/varz"];
 
 pub fn run(judge: &Judge) {
     let pair = Pair::start("http: \"127.0.0.1:-1\"\nserver_name: x\n");
@@ -51,18 +35,15 @@ pub fn run(judge: &Judge) {
         let statuses =
             [&natssl, &go].map(|(status, _)| vec![Exchange::new(*path, vec![status.to_string()])]);
         judge.compare(&format!("status{path}"), &statuses[0], &statuses[1]);
-        // A page only one of them has is one difference, not one per key.
-        if natssl.0 == go.0 {
-            fields(judge, path, &parse(&natssl.1), &parse(&go.1));
-        }
+        fields(judge, path, &parse(&natssl.1), &parse(&go.1));
     }
 }
 
 /// One case per key, so that a difference can be listed for that key alone.
 fn fields(judge: &Judge, path: &str, natssl: &Map<String, Value>, go: &Map<String, Value>) {
-    let mut keys: BTreeSet<&String> = natssl.keys().chain(go.keys()).collect();
-    keys.retain(|key| *key != "git_commit");
-    for key in keys {
+    let keys: BTreeSet<&String> = natssl.keys().chain(go.keys()).collect();
+    // How a program was built is no difference between programs.
+    for key in keys.into_iter().filter(|key| *key != "git_commit") {
         let seen = |map: &Map<String, Value>| {
             let shape = map.get(key).map_or("absent".to_owned(), shape);
             vec![Exchange::new(format!("{path} {key}"), vec![shape])]

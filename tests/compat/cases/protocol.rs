@@ -14,6 +14,7 @@ pub const TABLES: &[Table] = &[
     Table { name: "connect", config: "", deliveries: EVERY_WAY, cases: CONNECT },
     Table { name: "grammar", config: "", deliveries: EVERY_WAY, cases: GRAMMAR },
     Table { name: "failures", config: "", deliveries: EVERY_WAY, cases: FAILURES },
+    Table { name: "carriage_returns", config: "", deliveries: ONE_WRITE, cases: RETURNS },
     Table { name: "headers", config: "", deliveries: EVERY_WAY, cases: HEADERS },
     Table {
         name: "headers_off",
@@ -27,7 +28,6 @@ pub const TABLES: &[Table] = &[
 type Cases = &'static [(&'static str, &'static [&'static str])];
 
 const INFO: Cases = &[
-    ("keys", &["A*"]),
     ("first", &["A+"]),
     ("second_connection", &["A+", "B+"]),
     ("after_first_ping_protocol_1", &["A+", r#"A: CONNECT {"protocol":1,"verbose":false}"#]),
@@ -198,7 +198,7 @@ const GRAMMAR: Cases = &[
     ),
     (
         "twice_to_one_connection",
-        &["a: SUB foo 1", "a: SUB foo 2", "a: SUB > 3", "a: PUB foo 1", "a: x", "a%"],
+        &["a: SUB foo 1", "a: SUB foo 2", "a: SUB > 3", "a: PUB foo 1", "a: x"],
     ),
     ("sub_long_sid", &["a: SUB foo abcdefghijklmnopqrstuvwxyz0123456789", "a: PUB foo 1", "a: x"]),
     ("sub_odd_sid", &["a: SUB foo *", "a: PUB foo 1", "a: x"]),
@@ -312,6 +312,10 @@ const GRAMMAR: Cases = &[
     ("half_close_in_payload", &["a: PUB foo 10", "a= abc", "a/", "a."]),
 ];
 
+/// What nats-server makes of a CR inside a line depends on where its reads end.
+const RETURNS: Cases =
+    &[("cr_inside_line", &["a= SUB foo\r1\r\n"]), ("cr_in_pub_line", &["a= PUB foo\r 1\r\nx\r\n"])];
+
 const FAILURES: Cases = &[
     ("unknown_verb", &["a: ZZZ"]),
     ("unknown_verb_no_connect", &["A: ZZZ"]),
@@ -369,8 +373,6 @@ const FAILURES: Cases = &[
     ("unsub_spaces_only", &["a: UNSUB   "]),
     ("unsub_three_arguments", &["a: UNSUB 1 2 3"]),
     ("unsub_no_space", &["a: UNSUB1"]),
-    ("cr_inside_line", &["a= SUB foo\r1\r\n"]),
-    ("cr_in_pub_line", &["a= PUB foo\r 1\r\nx\r\n"]),
     ("tls_client_hello", &["A= \x16\x03\x01\x02\x00\x01\x00\x01\u{7c}\x03\x03"]),
     ("http_get", &["A: GET / HTTP/1.1", "A: Host: localhost", "A: "]),
     ("http_post", &["A: POST / HTTP/1.1", "A: "]),

@@ -46,6 +46,9 @@ const SUITES_13: &[&str] =
 
 const GROUPS: &[&str] = &["X25519", "P-256", "P-384", "P-521"];
 
+/// In TLS 1.2 a client lists the curve of an ECDSA certificate too.
+const GROUPS_WITH_P256: &[&str] = &["P-256", "X25519:P-256", "P-256:P-384:P-521"];
+
 /// What one connection does.
 #[derive(Clone, Debug)]
 enum Act {
@@ -169,20 +172,22 @@ fn tables(pki: &Pki) -> Vec<Table> {
     let verify = format!("{ca}verify: true\n");
     let with = |name, config: String, cases| Table { name, config, cases };
     let ecdsa = |more: &str| block(&pki.server, more);
+    let rsa = |more: &str| block(&pki.server_rsa, more);
     let both_certs = format!(
         "tls {{ certs: [ {{ cert_file: {:?}, key_file: {:?} }}, {{ cert_file: {:?}, key_file: {:?} }} ] }}\n",
         pki.server_rsa.cert, pki.server_rsa.key, pki.server.cert, pki.server.key
     );
     vec![
-        with("suites_ecdsa", ecdsa(""), offers()),
-        with("suites_rsa", block(&pki.server_rsa, ""), offers()),
+        with("suites_ecdsa", ecdsa(""), offers("ECDSA")),
+        with("curves_ecdsa", ecdsa(""), curves()),
+        with("suites_rsa", rsa(""), offers("-RSA")),
         with("suites_p384", block(&pki.server_p384, ""), versions()),
         with("suites_ed25519", block(&pki.server_ed25519, ""), versions()),
         with("chain", block(&pki.server_chain, ""), versions()),
         with("expired_server", block(&pki.server_expired, ""), versions()),
         with("two_certificates", both_certs, choices()),
         with("verify", ecdsa(&verify), identities(pki)),
-        with("verify_rsa_server", block(&pki.server_rsa, &verify), identities(pki)),
+        with("verify_rsa_server", rsa(&verify), identities(pki)),
         with(
             "verify_intermediate_anchor",
             ecdsa(&format!("ca_file: {:?}\nverify: true", pki.intermediate_ca)),
@@ -203,9 +208,9 @@ fn tables(pki: &Pki) -> Vec<Table> {
                 "cipher_suites: [ \"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384\", \
                  \"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256\" ]",
             ),
-            offers(),
+            offers("ECDSA"),
         ),
-        with("suites_only_1_3", ecdsa("cipher_suites: [ \"TLS_AES_128_GCM_SHA256\" ]"), offers()),
+        with("suites_only_1_3", ecdsa("cipher_suites: [ \"TLS_AES_128_GCM_SHA256\" ]"), versions()),
         with(
             "suites_insecure",
             block(
@@ -213,15 +218,12 @@ fn tables(pki: &Pki) -> Vec<Table> {
                 "cipher_suites: [ \"TLS_RSA_WITH_AES_128_GCM_SHA256\", \"TLS_RSA_WITH_AES_128_CBC_SHA\", \
                  \"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256\" ]\nallow_insecure_cipher_suites: true",
             ),
-            offers(),
+            offers("-RSA"),
         ),
-        with(
-            "groups_chosen",
-            ecdsa("curve_preferences: [ \"CurveP384\", \"CurveP256\" ]"),
-            groups(),
-        ),
-        with("groups_x25519", ecdsa("curve_preferences: [ \"X25519\" ]"), groups()),
+        with("groups_chosen", rsa("curve_preferences: [ \"CurveP384\", \"CurveP256\" ]"), groups()),
+        with("groups_x25519", rsa("curve_preferences: [ \"X25519\" ]"), groups()),
         with("info_first", ecdsa(""), manners()),
+        with("records", ecdsa(""), records()),
         with("first", ecdsa("handshake_first: true"), manners()),
         with("first_auto", ecdsa("handshake_first: auto"), manners()),
         with("first_delay", ecdsa("handshake_first: \"300ms\""), manners()),
@@ -301,16 +303,18 @@ fn tables(pki: &Pki) -> Vec<Table> {
     ]
 }
 
-/// Every suite with every group, one at a time, then all together in both orders.
-fn offers() -> Vec<(String, Act)> {
+/// Every suite of the server's kind of key with every group, one at a time, then all together
+/// in both orders. The other kind's suites, and what is off by default, once each.
+fn offers(key: &str) -> Vec<(String, Act)> {
     let mut cases = versions();
-    for suite in SUITES_12 {
-        for group in GROUPS {
-            let offer = v12().suites(suite).groups(group);
-            cases.push((format!("1.2 {suite} {group}"), Act::InfoFirst(offer)));
+    let mine = |suite: &&&str| suite.contains(key);
+    for suite in SUITES_12.iter().filter(mine) {
+        for groups in if key == "ECDSA" { GROUPS_WITH_P256 } else { GROUPS } {
+            let offer = v12().suites(suite).groups(groups);
+            cases.push((format!("1.2 {suite} {groups}"), Act::InfoFirst(offer)));
         }
     }
-    for suite in SUITES_REFUSED {
+    for suite in SUITES_12.iter().filter(|suite| !mine(suite)).chain(SUITES_REFUSED) {
         cases.push((format!("1.2 {suite}"), Act::InfoFirst(v12().suites(suite))));
     }
     for suite in SUITES_13 {
@@ -320,6 +324,8 @@ fn offers() -> Vec<(String, Act)> {
         }
     }
     let forward = SUITES_12.join(":");
+    let chacha = format!("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:{forward}");
+    cases.push(("1.2 chacha first".to_owned(), Act::InfoFirst(v12().suites(&chacha))));
     let backward = SUITES_12.iter().rev().copied().collect::<Vec<_>>().join(":");
     cases.push(("1.2 all forward".to_owned(), Act::InfoFirst(v12().suites(&forward))));
     cases.push(("1.2 all backward".to_owned(), Act::InfoFirst(v12().suites(&backward))));
@@ -329,6 +335,16 @@ fn offers() -> Vec<(String, Act)> {
     cases
 }
 
+/// What an ECDSA server makes of a client that does not list its certificate's curve, or
+/// lists another one first.
+fn curves() -> Vec<(String, Act)> {
+    ["X25519", "P-384", "P-521", "P-384:P-256", "P-521:P-256", "P-521:P-384:X25519:P-256"]
+        .iter()
+        .map(|groups| (format!("1.2 {groups}"), Act::InfoFirst(v12().groups(groups))))
+        .collect()
+}
+
+/// With an RSA server, whose certificate has no curve of its own.
 fn groups() -> Vec<(String, Act)> {
     let mut cases = Vec::new();
     for list in ["X25519", "P-256", "P-384", "P-521", "P-256:P-384", "X25519:P-521:P-384:P-256"] {
@@ -418,11 +434,17 @@ fn manners() -> Vec<(String, Act)> {
         ("plain after info".to_owned(), Act::PlainAfterInfo(pings.to_vec())),
         ("plain ping".to_owned(), Act::Plain(b"PING\r\nPING\r\n".to_vec())),
         ("http get".to_owned(), Act::Plain(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec())),
+        ("alert record".to_owned(), Act::Plain(b"\x15\x03\x01\x00\x02\x02\x28".to_vec())),
+    ]
+}
+
+/// Bytes that begin like TLS and are none. The answer is the TLS library's own.
+fn records() -> Vec<(String, Act)> {
+    vec![
         ("garbage record".to_owned(), Act::Plain(b"\x16\x03\x01\x00\x05hello".to_vec())),
         (
             "ssl 2 hello".to_owned(),
             Act::Plain(b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10".to_vec()),
         ),
-        ("alert record".to_owned(), Act::Plain(b"\x15\x03\x01\x00\x02\x02\x28".to_vec())),
     ]
 }
