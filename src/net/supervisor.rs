@@ -276,6 +276,8 @@ async fn start_monitors(
         // COMPAT: monitoring asks nobody for a certificate.
         let settings = options.tls.clone().map(|mut settings| {
             settings.verify = false;
+            settings.identify = false;
+            settings.pins = Vec::new();
             settings.timeout = crate::limits::MONITOR_HEADER_TIMEOUT;
             settings
         });
