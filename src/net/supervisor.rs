@@ -125,6 +125,9 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
     tracing::info!("Listening for client connections on {address}");
     if let Some(acceptor) = &acceptor {
         tls_lines(start.ready, acceptor, options.allow_non_tls);
+        if options.maps_in_vain() {
+            tracing::warn!("verify_and_map has no effect without 'authorization {{ users }}'");
+        }
     }
     let mut files = StartFiles::default();
     if !options.pid_file.is_empty() {

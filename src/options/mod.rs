@@ -7,6 +7,7 @@ mod auth;
 mod check;
 mod flags;
 mod keys;
+mod map;
 mod read;
 mod tls;
 mod top;
@@ -15,6 +16,7 @@ pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, Respo
 pub use keys::{KEYS, Key, Support};
 pub use read::{Problem, Severity, go_duration, host_port};
 
+use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
 use crate::tls::Settings;
@@ -80,6 +82,8 @@ pub struct Options {
     pub tls: Option<Settings>,
     /// Where the `tls` block stands, for errors found when its files are read.
     pub tls_position: Option<Position>,
+    /// How the client listener turns certificates into users.
+    pub mapping: Mapping,
     pub allow_non_tls: bool,
     pub auth: AuthOptions,
     pub server_tags: Vec<String>,
@@ -129,6 +133,7 @@ impl Default for Options {
             ports_file_dir: String::new(),
             tls: None,
             tls_position: None,
+            mapping: Mapping::Off,
             allow_non_tls: false,
             auth: AuthOptions::default(),
             server_tags: Vec::new(),

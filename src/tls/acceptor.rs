@@ -134,6 +134,11 @@ impl Acceptor {
     /// Settings that will surprise somebody, for the log at warning level.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if !self.pins.is_empty() && !self.verify {
+            let text = "'pinned_certs' without 'verify' refuses every client: none is asked for a \
+                        certificate";
+            warnings.push(text.to_owned());
+        }
         for credential in &self.credentials {
             let curve = credential.curve.and_then(super::names::group_by_id);
             let tls12 = self.policy.min_version == super::names::Version::Tls12;

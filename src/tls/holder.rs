@@ -58,10 +58,8 @@ fn subject(certificate: &X509Ref) -> Vec<Vec<Attribute>> {
     let mut rdns: Vec<Vec<Attribute>> = Vec::new();
     let mut last = None;
     for entry in certificate.subject_name().entries() {
-        let attribute = Attribute {
-            oid: ffi::dotted_oid(entry.object()),
-            value: text(entry.data()),
-        };
+        let attribute =
+            Attribute { oid: ffi::dotted_oid(entry.object()), value: text(entry.data()) };
         let index = ffi::rdn_index(entry);
         match rdns.last_mut() {
             Some(rdn) if last == Some(index) => rdn.push(attribute),

@@ -30,7 +30,7 @@ pub enum DnError {
     BadEscape,
     /// `#`, the hex form of a value.
     HexValue,
-    /// Nothing in it.
+    /// Nothing in it. nats-server takes it for a DN, which any empty subject matches.
     Empty,
 }
 
@@ -62,20 +62,20 @@ const TYPES: [(&str, &str); 10] = [
 ];
 
 impl Dn {
-    fn new(mut rdns: Vec<Vec<Pair>>) -> Option<Self> {
+    fn new(mut rdns: Vec<Vec<Pair>>) -> Self {
         rdns.iter_mut().for_each(|rdn| rdn.sort_unstable());
-        (!rdns.is_empty()).then_some(Self(rdns))
+        Self(rdns)
     }
 
-    /// The subject of a certificate, last RDN first. `None`: a type that is not in the table, a
-    /// value that cannot be read, or no subject at all.
+    /// The subject of a certificate, last RDN first. `None`: a type that is not in the table, or a
+    /// value that cannot be read. An empty subject is an empty DN, which no user has.
     pub fn of_subject(subject: &[Vec<Attribute>]) -> Option<Self> {
         let pair = |attribute: &Attribute| {
             let (_, name) = TYPES.iter().find(|(oid, _)| *oid == attribute.oid)?;
             Some(((*name).to_owned(), attribute.value.clone()?.into_bytes()))
         };
         let rdns = subject.iter().rev().map(|rdn| rdn.iter().map(pair).collect());
-        Self::new(rdns.collect::<Option<_>>()?)
+        Some(Self::new(rdns.collect::<Option<_>>()?))
     }
 
     /// A user name that is a DN. Types count in any case, values as they are.
@@ -116,7 +116,10 @@ impl Dn {
             rdn.push((name, piece.take()));
             rdns.push(rdn);
         }
-        Self::new(rdns).ok_or(DnError::Empty)
+        if rdns.is_empty() {
+            return Err(DnError::Empty);
+        }
+        Ok(Self::new(rdns))
     }
 
     /// For comparing in any order of RDNs. Repeated RDNs count.
@@ -256,6 +259,6 @@ mod tests {
         ] {
             assert_eq!(Dn::of_subject(&[vec![attribute("2.5.4.3", Some("a")), bad]]), None);
         }
-        assert_eq!(Dn::of_subject(&[]), None);
+        assert_eq!(Dn::of_subject(&[]), Some(Dn(Vec::new())));
     }
 }

@@ -48,8 +48,13 @@ pub fn text_with_domain(subject: &[Vec<Attribute>]) -> Option<String> {
     (out.len() > before).then_some(out)
 }
 
+/// Type and value of the attributes that are printed. `None`: one of them cannot be read.
 fn readable(subject: &[Vec<Attribute>]) -> Option<Vec<(&str, &str)>> {
-    subject.iter().flatten().map(|a| Some((a.oid.as_str(), a.value.as_deref()?))).collect()
+    let printed = |a: &&Attribute| {
+        a.oid == DOMAIN_COMPONENT || PRINTED.iter().any(|(oid, _, _)| *oid == a.oid)
+    };
+    let attributes = subject.iter().flatten().filter(printed);
+    attributes.map(|a| Some((a.oid.as_str(), a.value.as_deref()?))).collect()
 }
 
 fn escape(text: &str) -> String {
@@ -107,5 +112,7 @@ mod tests {
         let mut name = subject(&[("2.5.4.3", "a"), ("2.5.4.10", "b")]);
         name[1][0].value = None;
         assert_eq!((text(&name), text_with_domain(&name)), (None, None));
+        name[1][0].oid = "2.5.4.45".to_owned();
+        assert_eq!(text(&name).unwrap(), "CN=a");
     }
 }
