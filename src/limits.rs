@@ -52,6 +52,9 @@ pub const MONITOR_CONNECTIONS: usize = 256;
 
 // --- message path ------------------------------------------------------------------------------
 
+/// Freed memory the allocator may keep for the next burst, in bytes per arena.
+pub const FREED_MEMORY: i32 = 4 * 1024 * 1024;
+
 /// One read buffer per worker thread, shared by its connections, in bytes. Several TLS records fit,
 /// so that one pass serves many messages.
 pub const READ_BUFFER: usize = 64 * 1024;

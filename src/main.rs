@@ -6,6 +6,7 @@ mod tools;
 
 use natssl::cli::{self, CliError, Flags, Invocation};
 use natssl::conf;
+use natssl::limits;
 use natssl::net::FileSource;
 use natssl::net::supervisor::{self, Start, StartError};
 use natssl::options::{Options, Problem};
@@ -122,6 +123,7 @@ fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
 
 /// Runs the server on its own runtime and turns the outcome into an exit code.
 fn run(start: Start, program: &str) -> ExitCode {
+    tls::keep_freed_memory(limits::FREED_MEMORY);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
