@@ -18,6 +18,19 @@ unsafe extern "C" {
     fn X509_NAME_ENTRY_set(entry: *const openssl_sys::X509_NAME_ENTRY) -> c_int;
 }
 
+/// Asks the C library's allocator, OpenSSL's too, to keep up to `bytes` of freed memory instead of
+/// giving it back with every burst and faulting it in again with the next. mallopt(3).
+pub fn keep_freed_memory(bytes: c_int) {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: two numbers, no memory. A value the library refuses leaves its default.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let _ = bytes;
+}
+
 /// Ids of the suites a context will really offer, provider filtering included.
 /// SSL_CTX_get_ciphers(3), SSL_CIPHER_get_protocol_id(3).
 pub fn context_suites(context: &SslContextRef) -> Vec<u16> {

@@ -27,6 +27,7 @@ mod trust;
 
 pub use acceptor::Acceptor;
 pub use error::{HandshakeError, SetupError};
+pub use ffi::keep_freed_memory;
 pub use holder::Holder;
 pub use peer::Peer;
 pub use pins::{Pin, Pins};
