@@ -195,8 +195,7 @@ fn a_certificate_with_thousands_of_names_is_served_soon() {
 
 /// How the connection of a client ended that only says CONNECT and PING.
 fn end(server: &Server, identity: Option<&Pair>) -> (String, Option<End>) {
-    let mut options = TlsOptions::default();
-    options.identity = identity.cloned();
+    let options = TlsOptions { identity: identity.cloned(), ..TlsOptions::default() };
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send(format!("CONNECT {QUIET}\r\nPING\r\n"));
     let pong = |bytes: &[u8]| bytes.ends_with(b"PONG\r\n").then_some(bytes.len());
