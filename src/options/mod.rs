@@ -159,11 +159,15 @@ impl Options {
         })
     }
 
-    /// Certificates and CA named by the options, for messages.
+    /// Certificates, keys, CA and pinned certificates named by the options, for messages.
     pub fn tls_files(&self) -> Vec<PathBuf> {
         let Some(tls) = &self.tls else { return Vec::new() };
         let pairs = tls.certificates.iter().flat_map(|c| [c.certificate.clone(), c.key.clone()]);
-        pairs.chain(tls.ca_file.clone()).collect()
+        let pins = tls.pins.iter().filter_map(|pin| match pin {
+            crate::tls::Pin::Certificate(path) => Some(path.clone()),
+            crate::tls::Pin::Key(_) => None,
+        });
+        pairs.chain(tls.ca_file.clone()).chain(pins).collect()
     }
 }
 

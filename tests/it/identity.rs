@@ -193,6 +193,24 @@ fn a_certificate_with_thousands_of_names_is_served_soon() {
     assert_eq!(hears(&server, &client, QUIET), "PONG\r\n");
 }
 
+#[test]
+fn a_certificate_with_ten_thousand_names_is_refused_with_a_reason() {
+    let site = Site::new();
+    let server = site.start("{ user: \"name1.example.org\" }", "verify_and_map: true");
+    let mut names = Names::subject("CN=x");
+    for n in 0..10_000 {
+        names = names.dns(&format!("name{n}.example.org"));
+    }
+    let client = site.client("ten-thousand", &names);
+    let (text, how) = end(&server, Some(&client));
+    assert_eq!(text, "");
+    assert!(how.is_some(), "it ends");
+    let line = server.wait_for_log("TLS handshake error: ");
+    assert!(line.contains("excessive message size"), "{line}");
+    let good = site.client("one", &Names::subject("CN=x").dns("name1.example.org"));
+    assert_eq!(hears(&server, &good, QUIET), "PONG\r\n");
+}
+
 /// How the connection of a client ended that only says CONNECT and PING.
 fn end(server: &Server, identity: Option<&Pair>) -> (String, Option<End>) {
     let options = TlsOptions { identity: identity.cloned(), ..TlsOptions::default() };

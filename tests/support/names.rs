@@ -154,7 +154,13 @@ fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match value.len() {
         short @ 0..=127 => out.push(short as u8),
-        long => out.extend([0x82, (long >> 8) as u8, long as u8]),
+        // As short as it goes: Go reads nothing else.
+        long => {
+            let bytes = long.to_be_bytes();
+            let used = &bytes[bytes.iter().position(|b| *b != 0).unwrap_or(0)..];
+            out.push(0x80 | used.len() as u8);
+            out.extend(used);
+        }
     }
     out.extend_from_slice(value);
     out

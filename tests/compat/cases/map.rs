@@ -113,6 +113,19 @@ fn logged(line: &str) -> Option<String> {
     Some(format!("[{level}] {text}"))
 }
 
+/// Which of nats-server's own tests (spec/tls.md 11.1, 11.5, 11.6) a table repeats:
+///
+/// | table         | tests                                                                          |
+/// |---------------|--------------------------------------------------------------------------------|
+/// | `names`       | `TLSClientCertificateHasUserID`, `...SANsBasedAuth`, `...NoSubjectWithSANAuth`, |
+/// |               | `...TLSAuthMultipleOptions`, `TLSClientSVIDAuth`                                |
+/// | `dn`, `order` | `TLSClientCertificateCNBasedAuth`, `TLSClientAuthWithRDNSequence`,              |
+/// |               | `...RDNSequenceReordered`, DN parser, DN equality                              |
+/// | `legacy`      | `TLSClientAuthWithRDNSequence` (DC suffix, users without DC, several CN)        |
+/// | `password`    | `AuthCertMappedUserWithPassword`, `AuthNoAuthUserWithoutPasswordAndCertMapping`, |
+/// |               | `TLSClientCertificateCheckWithAllowedConnectionTypes`                           |
+/// | `permissions` | `TLSClientCertificateCNBasedAuth` (violations reach the client)                 |
+/// | `pins...`     | `TLSPinnedCertsClient` before its reload                                        |
 fn tables(pki: &Pki) -> Vec<Table> {
     let files = format!(
         "cert_file: \"{}\"\nkey_file: \"{}\"\nca_file: \"{}\"\n",
@@ -221,6 +234,18 @@ fn tables(pki: &Pki) -> Vec<Table> {
             passwords(),
         ),
         table(
+            "permissions",
+            format!(
+                "authorization {{\ndefault_permissions: {{ publish: \"a\" }}\nusers = [ {{ user: \"CN=limited\" }}, \
+                 {{ user: \"a@b.c\", permissions: {{ publish: \">\", subscribe: {{ deny: \"s.>\" }} }} }} ] }}\n\
+                 tls {{\n{files}verify_and_map: true\n}}\n"
+            ),
+            vec![
+                ("default", with("CN=limited"), ACTIVE),
+                ("own", Client::With(Names::subject("CN=limited").email("a@b.c")), ACTIVE),
+            ],
+        ),
+        table(
             "single",
             format!(
                 "authorization {{ user: \"CN=a\", password: p }}\ntls {{\n{files}verify_and_map: true\n}}\n"
@@ -315,6 +340,10 @@ fn tables(pki: &Pki) -> Vec<Table> {
 const SINGLE: &str =
     "CONNECT {\"verbose\":false,\"user\":\"CN=a\",\"pass\":\"p\"}\r\nPING\r\nZ\r\n";
 
+/// Does what some may and some may not.
+const ACTIVE: &str = "CONNECT {\"verbose\":false}\r\nPUB a 1\r\nx\r\nPUB b 1\r\nx\r\nPUB c 1\r\nx\r\n\
+                      SUB s.x 1\r\nSUB t 2\r\nPUB t 1\r\nx\r\nPING\r\nZ\r\n";
+
 fn with(subject: &str) -> Client {
     Client::With(Names::subject(subject))
 }
@@ -351,7 +380,14 @@ fn names() -> Vec<(&'static str, Client, &'static str)> {
         case("ip_only", none().alternative(7, &[10, 0, 0, 1])),
         case("only_unknown_type", Names::subject("UID=dan")),
         case("subject", alice()),
+        case("two_thousand_names", many(2_000).dns("www.example.org")),
+        case("ten_thousand_names", many(10_000).dns("www.example.org")),
     ]
+}
+
+fn many(count: usize) -> Names {
+    let names = Names::subject("CN=many");
+    (0..count).fold(names, |names, n| names.dns(&format!("name{n}.example.org")))
 }
 
 fn dn() -> Vec<(&'static str, Client, &'static str)> {
