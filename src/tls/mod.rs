@@ -13,6 +13,7 @@ pub mod crypto;
 pub mod error;
 mod ffi;
 pub mod names;
+mod order;
 pub mod peer;
 pub mod pki;
 mod policy;
