@@ -52,6 +52,18 @@ pub const MONITOR_CONNECTIONS: usize = 256;
 
 // --- message path ------------------------------------------------------------------------------
 
+/// A worker thread that sleeps more often than this, for reads smaller than
+/// [`MODERATION_READ`] bytes with several messages each, pauses for [`MODERATION_PAUSE`] (the
+/// kernel's timer slack of 50 µs comes on top) before it listens to its sockets again. Measured with
+/// one 128-byte write per message: 50 µs cost 566 ns of CPU per message, 100 µs 492, 150 µs 279,
+/// 200 µs 247, nats-server 526.
+pub const MODERATION_BUSY: Duration = Duration::from_micros(25);
+pub const MODERATION_READ: usize = 8 * 1024;
+pub const MODERATION_PAUSE: Duration = Duration::from_micros(150);
+
+/// Freed memory the allocator may keep for the next burst, in bytes per arena.
+pub const FREED_MEMORY: i32 = 4 * 1024 * 1024;
+
 /// One read buffer per worker thread, shared by its connections, in bytes. Several TLS records fit,
 /// so that one pass serves many messages.
 pub const READ_BUFFER: usize = 64 * 1024;
