@@ -97,7 +97,7 @@ pub const STALL_TOTAL: Duration = Duration::from_millis(10);
 pub const TLS_RECORD_HEADER: usize = 5;
 pub const TLS_RECORD_MAX: usize = 16 * 1024;
 /// Bytes of a ClientHello, record headers included, that are read before OpenSSL gets them. A longer
-/// one is OpenSSL's to judge and gets the first certificate. Go refuses messages of more.
+/// one is OpenSSL's to judge and gets the first certificate.
 pub const TLS_HELLO_MAX: usize = 64 * 1024;
 /// OpenSSL's read-ahead buffer in bytes.
 pub const TLS_READ_AHEAD: usize = 64 * 1024;
