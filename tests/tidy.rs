@@ -100,6 +100,7 @@ const FLOORS: [Floor; 5] = [
 /// What a file or folder may name of a floor above all the same.
 const LENT: &[(&str, &str)] = &[
     // One quotes text, one counts repeats: neither does I/O.
+    ("auth/", "crate::log::quoted"),
     ("options/", "crate::log::quoted"),
     ("session/", "crate::log::quoted"),
     ("server/", "crate::log::RateLimited"),

@@ -3,6 +3,7 @@
 
 use super::read::go_duration;
 use super::{Credentials, Options};
+use crate::auth::Mapping;
 use crate::log::quoted;
 
 impl Options {
@@ -40,7 +41,35 @@ impl Options {
                 ));
             }
         }
+        self.check_mapping()
+    }
+
+    /// Rules speak of users that exist. COMPAT: `verify_and_map` does without users.
+    fn check_mapping(&self) -> Result<(), String> {
+        let Mapping::Rules(rules) = &self.mapping else { return Ok(()) };
+        for rule in rules {
+            let at = &rule.position;
+            let Credentials::Users(users) = &self.auth.credentials else {
+                return Err(format!(
+                    "{at}: 'map' needs 'authorization {{ users }}': without users no certificate \
+                     is anybody"
+                ));
+            };
+            if let Some(name) = &rule.user
+                && !users.iter().any(|user| user.name == *name)
+            {
+                return Err(format!(
+                    "{at}: 'map' names the user {}, who is not present in 'authorization'",
+                    quoted(name)
+                ));
+            }
+        }
         Ok(())
+    }
+
+    /// COMPAT: nats-server maps only where there are users, and says nothing when there are none.
+    pub fn maps_in_vain(&self) -> bool {
+        self.mapping != Mapping::Off && !matches!(self.auth.credentials, Credentials::Users(_))
     }
 
     /// Are there passwords in plain text? nats-server warns about them.
@@ -53,7 +82,10 @@ impl Options {
             Credentials::None => false,
             Credentials::Single { password, .. } => plain(password),
             Credentials::Token(token) => plain(token),
-            Credentials::Users(users) => users.iter().any(|user| plain(&user.password)),
+            // COMPAT: no password is a plain one, unless certificates stand in for it.
+            Credentials::Users(users) => users.iter().any(|user| {
+                plain(&user.password) || (user.password.is_empty() && self.mapping == Mapping::Off)
+            }),
         }
     }
 }

@@ -179,6 +179,8 @@ impl Options {
             passphrase: old.passphrase,
             ca_file: path(&flags.tls_ca_cert),
             verify: flags.tls_verify == Some(true),
+            identify: old.identify,
+            pins: old.pins,
             timeout: old.timeout,
             handshake_first: old.handshake_first,
             connection_rate_limit: old.connection_rate_limit,

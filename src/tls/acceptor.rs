@@ -5,6 +5,7 @@ use super::credential::{self, Credential};
 use super::error::{HandshakeError, SetupError};
 use super::order;
 use super::peer::{self, Peer};
+use super::pins::Pins;
 use super::policy::Policy;
 use super::ready::Ready;
 use super::settings::{HandshakeFirst, Settings};
@@ -26,6 +27,8 @@ pub struct Acceptor {
     credentials: Vec<Credential>,
     policy: Policy,
     verify: bool,
+    identify: bool,
+    pins: Pins,
     timeout: Duration,
     handshake_first: HandshakeFirst,
     connection_rate_limit: u64,
@@ -37,6 +40,7 @@ impl Acceptor {
         let inventory = ready.inventory();
         let credentials = credential::load(settings)?;
         let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
+        let pins = Pins::resolve(&settings.pins)?;
         let policy = Policy::new(settings, inventory)?;
         let plan = Plan {
             policy: &policy,
@@ -56,6 +60,8 @@ impl Acceptor {
             credentials,
             policy,
             verify: settings.verify,
+            identify: settings.identify,
+            pins,
             timeout: settings.timeout,
             handshake_first: settings.handshake_first,
             connection_rate_limit: settings.connection_rate_limit,
@@ -68,6 +74,11 @@ impl Acceptor {
 
     pub fn verifies_clients(&self) -> bool {
         self.verify
+    }
+
+    /// Pins of this generation, for checking live connections again after a reload.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     pub fn timeout(&self) -> Duration {
@@ -124,6 +135,11 @@ impl Acceptor {
     /// Settings that will surprise somebody, for the log at warning level.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if !self.pins.is_empty() && !self.verify {
+            let text = "'pinned_certs' without 'verify' refuses every client: none is asked for a \
+                        certificate";
+            warnings.push(text.to_owned());
+        }
         for credential in &self.credentials {
             let curve = credential.curve.and_then(super::names::group_by_id);
             let tls12 = self.policy.min_version == super::names::Version::Tls12;
@@ -193,7 +209,13 @@ impl Acceptor {
             return Err(HandshakeError::from_openssl(&error, hello.as_ref(), finding));
         }
         let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
-        let peer = Peer::of(tls.ssl());
+        let peer = Peer::of(tls.ssl(), self.identify);
+        // COMPAT: after the handshake and without an alert of its own; the client sees the end.
+        if !self.pins.allow(&peer) {
+            let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;
+            let key = peer.leaf().map(|leaf| leaf.spki_sha256.clone());
+            return Err(HandshakeError::NotPinned { key });
+        }
         Ok((stream, peer))
     }
 }

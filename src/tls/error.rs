@@ -34,6 +34,11 @@ pub enum SetupError {
     /// `ca_file` without a certificate in it.
     NoCa,
     Passphrase(String),
+    /// `pinned_certs` names a file that holds no certificate, or one without a usable key.
+    Pin {
+        path: PathBuf,
+        source: Option<ErrorStack>,
+    },
     /// Nothing the peer could negotiate remains.
     NothingLeft {
         what: &'static str,
@@ -102,6 +107,14 @@ impl fmt::Display for SetupError {
             }
             Self::NoCa => f.write_str("failed to parse root ca certificate"),
             Self::Passphrase(text) => f.write_str(text),
+            Self::Pin { path, source } => {
+                let path = path.display();
+                write!(f, "error parsing tls config, 'pinned_certs' file {path} ")?;
+                match source {
+                    Some(error) => write!(f, "cannot be used: {}", stack(error)),
+                    None => f.write_str("holds no PEM certificate"),
+                }
+            }
             Self::NothingLeft { what } => write!(f, "no {what} is left to negotiate"),
             Self::Library { step, source } => {
                 write!(f, "OpenSSL refused {step}: {}", stack(source))
@@ -167,6 +180,11 @@ pub enum HandshakeError {
     NoClientCertificate,
     /// The client's certificate was refused.
     Verify(VerifyFailure),
+    /// The handshake was good, but the client's key is not among the pinned ones. `key`: its pin;
+    /// `None`: it showed no certificate.
+    NotPinned {
+        key: Option<String>,
+    },
     Version {
         offered: Vec<u16>,
     },
@@ -259,6 +277,7 @@ impl fmt::Display for HandshakeError {
                     None => Ok(()),
                 }
             }
+            Self::NotPinned { .. } => f.write_str("certificate not pinned"),
             Self::Version { offered } => {
                 write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))
             }

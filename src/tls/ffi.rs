@@ -19,6 +19,7 @@ unsafe extern "C" {
     fn X509_get_X509_PUBKEY(x: *const openssl_sys::X509) -> *mut c_void;
     fn i2d_X509_PUBKEY(key: *const c_void, out: *mut *mut u8) -> c_int;
     fn EVP_default_properties_is_fips_enabled(libctx: *mut c_void) -> c_int;
+    fn X509_NAME_ENTRY_set(entry: *const openssl_sys::X509_NAME_ENTRY) -> c_int;
 }
 
 /// Asks the C library's allocator, OpenSSL's too, to keep up to `bytes` of freed memory instead of
@@ -126,6 +127,26 @@ pub fn dotted_oid(object: &openssl::asn1::Asn1ObjectRef) -> String {
         unsafe { openssl_sys::OBJ_obj2txt(text.as_mut_ptr().cast(), 256, object.as_ptr(), 1) };
     let length = usize::try_from(length).unwrap_or(0).min(text.len() - 1);
     String::from_utf8_lossy(&text[..length]).into_owned()
+}
+
+/// Which RDN of its name an entry belongs to; entries of one RDN share the number.
+/// X509_NAME_ENTRY_set(3).
+pub fn rdn_index(entry: &openssl::x509::X509NameEntryRef) -> c_int {
+    // SAFETY: a live entry, only read.
+    unsafe { X509_NAME_ENTRY_set(entry.as_ptr()) }
+}
+
+/// The ASN.1 tag of a string. ASN1_STRING_type(3).
+pub fn string_tag(string: &openssl::asn1::Asn1StringRef) -> c_int {
+    // SAFETY: a live string, only read.
+    unsafe { openssl_sys::ASN1_STRING_type(string.as_ptr()) }
+}
+
+/// The kind of an alternative name: the context tag of RFC 5280 section 4.2.1.6.
+/// GENERAL_NAME_get0_value(3).
+pub fn general_name_kind(name: &openssl::x509::GeneralNameRef) -> c_int {
+    // SAFETY: a live name, only read; the field is part of the public structure.
+    unsafe { (*name.as_ptr()).type_ }
 }
 
 /// A verification result by number. X509_STORE_CTX_set_error(3) takes any integer.

@@ -62,6 +62,13 @@ fn tls() {
 }
 
 #[test]
+fn map() {
+    let judge = Judge::new("map");
+    cases::map::run(&judge);
+    judge.verdict();
+}
+
+#[test]
 fn config() {
     let judge = Judge::new("config");
     process::configs(&judge, cases::config::CHECKED);

@@ -7,6 +7,7 @@ pub mod config;
 pub mod info;
 pub mod life;
 pub mod limits;
+pub mod map;
 pub mod monitor;
 pub mod protocol;
 pub mod subjects;
