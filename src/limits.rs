@@ -96,6 +96,9 @@ pub const STALL_TOTAL: Duration = Duration::from_millis(10);
 /// A TLS record header, and the largest record (RFC 8446 section 5.1) that may open a connection.
 pub const TLS_RECORD_HEADER: usize = 5;
 pub const TLS_RECORD_MAX: usize = 16 * 1024;
+/// Bytes of a ClientHello, record headers included, that are read before OpenSSL gets them. A longer
+/// one is OpenSSL's to judge and gets the first certificate.
+pub const TLS_HELLO_MAX: usize = 64 * 1024;
 /// OpenSSL's read-ahead buffer in bytes.
 pub const TLS_READ_AHEAD: usize = 64 * 1024;
 /// Largest certificate, key or CA file read, in bytes.

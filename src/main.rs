@@ -4,13 +4,13 @@
 
 mod tools;
 
-use natssl::cli::{self, CliError, Flags, Invocation};
+use natssl::cli::{self, CliError, Invocation};
 use natssl::conf;
 use natssl::limits;
 use natssl::net::FileSource;
 use natssl::net::moderation;
 use natssl::net::supervisor::{self, Start, StartError};
-use natssl::options::{Options, Problem};
+use natssl::options::{Flags, Options, Problem};
 use natssl::server::COMPATIBLE_VERSION;
 use natssl::tls::{self, Ready, Refusal};
 use std::path::Path;

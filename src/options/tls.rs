@@ -1,4 +1,4 @@
-//! The `tls {}` block of the client listener. COMPAT: error texts of spec/tls.md 1.4.
+//! The `tls {}` block of the client listener. COMPAT: error texts of nats-server.
 
 use super::map;
 use super::read::{Problem, parse_duration, wrong_type};

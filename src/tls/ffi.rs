@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use foreign_types::ForeignTypeRef;
+use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextRef, SslRef};
 use openssl::x509::X509Ref;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
@@ -56,6 +57,19 @@ pub fn context_suites(context: &SslContextRef) -> Vec<u16> {
 pub fn set_read_buffer_len(context: &SslContextRef, len: usize) {
     // SAFETY: called while the context is being built, before any connection uses it.
     unsafe { SSL_CTX_set_default_read_buffer_len(context.as_ptr(), len) }
+}
+
+/// The key exchange groups of one connection, `:` between. SSL_set1_groups_list(3).
+pub fn set_groups_list(ssl: &mut SslRef, groups: &str) -> Result<(), ErrorStack> {
+    const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
+    let groups = CString::new(groups).map_err(|_| ErrorStack::get())?;
+    // SAFETY: a live object that is borrowed mutably; the string ends in NUL and is only read
+    // during the call.
+    let result = unsafe {
+        let list = groups.as_ptr().cast_mut().cast();
+        openssl_sys::SSL_ctrl(ssl.as_ptr(), SSL_CTRL_SET_GROUPS_LIST, 0, list)
+    };
+    if result == 1 { Ok(()) } else { Err(ErrorStack::get()) }
 }
 
 /// DER of a certificate's SubjectPublicKeyInfo, as it stands in the certificate: nothing is decoded

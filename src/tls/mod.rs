@@ -14,6 +14,7 @@ pub mod error;
 mod ffi;
 pub mod holder;
 pub mod names;
+mod order;
 pub mod peer;
 pub mod pins;
 pub mod pki;

@@ -4,9 +4,12 @@
 #[path = "../support/mod.rs"]
 mod common;
 
+mod certificates;
 mod client;
+mod hybrid;
 mod identity;
 mod process;
 mod raw;
 mod support;
+mod syslog;
 mod tls;

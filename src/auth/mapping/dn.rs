@@ -1,6 +1,6 @@
 //! Distinguished names as structure: a certificate's subject and a user name written as a DN.
 //!
-//! COMPAT: which certificate types and which spellings count is nats-server's (spec/tls.md 1.11).
+//! COMPAT: which certificate types and which spellings count is nats-server's.
 
 use crate::tls::holder::Attribute;
 

@@ -1,7 +1,7 @@
 //! From a verified certificate to a user, without OpenSSL and without I/O.
 //!
 //! [`Mapping::AnyName`] is `verify_and_map`: nats-server's algorithm, in its order and with its log
-//! lines (COMPAT: spec/tls.md 1.11). [`Mapping::Rules`] is `map`, which says what is the identity
+//! lines (COMPAT). [`Mapping::Rules`] is `map`, which says what is the identity
 //! and takes nothing else. Both yield a user that exists; passwords are compared by the caller.
 
 mod dn;

@@ -113,7 +113,7 @@ fn logged(line: &str) -> Option<String> {
     Some(format!("[{level}] {text}"))
 }
 
-/// Which of nats-server's own tests (spec/tls.md 11.1, 11.5, 11.6) a table repeats:
+/// Which of nats-server's own tests a table repeats:
 ///
 /// | table         | tests                                                                          |
 /// |---------------|--------------------------------------------------------------------------------|

@@ -11,4 +11,5 @@ pub mod map;
 pub mod monitor;
 pub mod protocol;
 pub mod subjects;
+pub mod syslog;
 pub mod tls;
