@@ -89,16 +89,20 @@ impl Peer {
 
 impl PeerCertificate {
     fn of(certificate: &X509Ref) -> Option<Self> {
-        let key = ffi::public_key_der(certificate)?;
         Some(Self {
             subject: subject_text(certificate),
-            spki_sha256: hex(&hash(MessageDigest::sha256(), &key).ok()?),
+            spki_sha256: public_key_pin(certificate)?,
             sha256: certificate_sha256(certificate)?,
             serial: certificate.serial_number().to_bn().ok()?.to_vec(),
             issuer: certificate.issuer_name().to_der().ok()?,
             not_after: unix_seconds(certificate.not_after())?,
         })
     }
+}
+
+/// Hex SHA-256 of the DER SubjectPublicKeyInfo, as it stands in the certificate.
+pub(super) fn public_key_pin(certificate: &X509Ref) -> Option<String> {
+    Some(hex(&hash(MessageDigest::sha256(), &ffi::public_key_der(certificate)?).ok()?))
 }
 
 pub(super) fn certificate_sha256(certificate: &X509Ref) -> Option<String> {
