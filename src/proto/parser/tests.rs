@@ -23,10 +23,12 @@ fn error(input: &[u8]) -> ProtocolError {
 #[test]
 fn publish_with_and_without_reply() {
     let op = one(b"PUB foo 5\r\nhello\r\n");
-    let expected = Publish { subject: b"foo", reply: b"", header_len: 0, message: b"hello" };
+    let expected =
+        Publish { subject: b"foo", reply: b"", header_len: 0, message: b"hello", sizes: b"5" };
     assert_eq!(op, Op::Publish(expected));
     let op = one(b"pub\tfoo  bar 0\n\r\n");
-    let expected = Publish { subject: b"foo", reply: b"bar", header_len: 0, message: b"" };
+    let expected =
+        Publish { subject: b"foo", reply: b"bar", header_len: 0, message: b"", sizes: b"0" };
     assert_eq!(op, Op::Publish(expected));
 }
 
