@@ -111,7 +111,7 @@ impl Listener {
         tracing::debug!("{} - Client connection closed: {reason}", handle.label());
     }
 
-    /// Up to the point where the client protocol begins (spec/tls.md 3.2).
+    /// Up to the point where the client protocol begins. COMPAT: the order is nats-server's.
     async fn establish(
         &self,
         mut socket: Socket<TcpStream>,

@@ -323,7 +323,7 @@ fn ports(
     serde_json::Value::Object(ports)
 }
 
-/// The signals of spec/server.md 3.2, caught from the moment this exists.
+/// The signals nats-server knows, caught from the moment this exists.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,

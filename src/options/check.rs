@@ -1,4 +1,4 @@
-//! Rules that span several keys. COMPAT: order and texts of nats-server (spec/server.md 2.5).
+//! Rules that span several keys. COMPAT: order and texts of nats-server.
 //! `-t` of nats-server leaves them out; here a file that passes `-t` also starts.
 
 use super::read::go_duration;

@@ -12,6 +12,7 @@ mod tls;
 mod top;
 
 pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
+pub use flags::{Flags, Verbosity};
 pub use keys::{KEYS, Key, Support};
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port};
 

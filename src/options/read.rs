@@ -193,9 +193,12 @@ pub fn go_duration(duration: Duration) -> String {
 
 /// What is wrong with a `client_advertise`, in Go's words. COMPAT: a host alone is right.
 pub fn advertise_error(text: &str) -> Option<String> {
+    if text.starts_with('[') && text.ends_with(']') {
+        return None;
+    }
     let (host, port) = text.rsplit_once(':')?;
     if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-        return Some(format!("address {text}:-1: too many colons in address"));
+        return Some(format!("address {text}: too many colons in address"));
     }
     port.trim()
         .parse::<i64>()

@@ -1,4 +1,4 @@
-//! The `tls {}` block of the client listener. COMPAT: error texts of spec/tls.md 1.4.
+//! The `tls {}` block of the client listener. COMPAT: error texts of nats-server.
 
 use super::read::{Problem, parse_duration, string, wrong_type};
 use crate::conf::{Entry, Item, Map, Value};

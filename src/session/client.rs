@@ -20,6 +20,8 @@ pub struct Step {
     pub consumed: usize,
     /// Call again when this many bytes are there, counted from the unused ones.
     pub need: usize,
+    /// Messages published.
+    pub messages: u64,
     pub then: Then,
 }
 
@@ -144,8 +146,9 @@ impl Client {
                 Parsed::Error(error) => break Then::Close(self.refuse(&error)),
             }
         };
+        let messages = self.batch.in_messages;
         self.finish_batch();
-        Step { consumed: at, need, then }
+        Step { consumed: at, need, messages, then }
     }
 
     #[inline]

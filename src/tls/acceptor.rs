@@ -3,11 +3,12 @@
 use super::context::{self, Plan, finding_index};
 use super::credential::{self, Credential};
 use super::error::{HandshakeError, SetupError};
+use super::order;
 use super::peer::{self, Peer};
 use super::policy::Policy;
 use super::ready::Ready;
 use super::settings::{HandshakeFirst, Settings};
-use super::sniff::{self, ClientHello, Opening};
+use super::sniff::{self, ClientHello, Gathered, Opening};
 use super::stream::{Socket, Stream};
 use super::trust::Bundle;
 use openssl::ssl::{Ssl, SslContext};
@@ -159,13 +160,16 @@ impl Acceptor {
         mut socket: Socket<T>,
         gate: &Semaphore,
     ) -> Result<(Stream<T>, Peer), HandshakeError> {
-        let hello = first_record(&mut socket).await?;
-        let index = credential::choose(&self.credentials, hello.as_ref());
+        let hello = client_hello(&mut socket).await?;
+        let index = credential::choose(&self.credentials, &self.policy, hello.as_ref());
         let library = |error: openssl::error::ErrorStack| {
             HandshakeError::Protocol(super::error::stack(&error))
         };
         let mut ssl = Ssl::new(&self.contexts[index]).map_err(library)?;
         ssl.set_ex_data(finding_index(), Mutex::new(None));
+        if let Some(hello) = &hello {
+            order::follow(&mut ssl, &self.policy, hello).map_err(library)?;
+        }
         let mut stream = Stream::tls(ssl, socket).map_err(library)?;
         let Stream::Tls(tls) = &mut stream else { return Err(HandshakeError::NotTls) };
         let result = loop {
@@ -205,19 +209,20 @@ async fn woken() {
     .await;
 }
 
-/// Waits for a whole first record, so that a half-open connection holds its few bytes and no SSL
-/// object, and plaintext is answered with nothing.
-async fn first_record<T: AsyncRead + AsyncWrite + Unpin>(
+/// Waits for a whole ClientHello, so that a half-open connection holds its few bytes and no SSL
+/// object, and plaintext is answered with nothing. `None` is for OpenSSL to refuse.
+async fn client_hello<T: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut Socket<T>,
 ) -> Result<Option<ClientHello>, HandshakeError> {
+    let mut hello = Gathered::default();
     loop {
-        match sniff::opening(socket.sniffed()) {
-            Opening::Handshake => return Ok(sniff::client_hello(socket.sniffed())),
+        match hello.look(socket.sniffed()) {
+            Opening::Handshake => return Ok(sniff::client_hello(hello.message())),
             Opening::Other => return Err(HandshakeError::NotTls),
             Opening::Need(count) => match socket.sniff(count).await {
                 Ok(have) if have < count => {
                     // The end came early: a plaintext peer is still told from a broken TLS one.
-                    return Err(match sniff::opening(socket.sniffed()) {
+                    return Err(match hello.look(socket.sniffed()) {
                         Opening::Other => HandshakeError::NotTls,
                         _ => HandshakeError::Eof,
                     });

@@ -194,7 +194,7 @@ pub struct VerifyFailure {
 }
 
 impl HandshakeError {
-    /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: spec/tls.md 3.3).
+    /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: nats-server).
     pub fn is_probe(&self) -> bool {
         matches!(self, Self::NotTls | Self::Timeout)
     }
@@ -331,7 +331,7 @@ fn alert_text(number: u8) -> String {
 }
 
 /// Go's words for a verification result, and the result whose alert Go would send: unknown
-/// authority 48, expired or not yet valid 45, everything else 42 (COMPAT: spec/tls.md 3.4).
+/// authority 48, expired or not yet valid 45, everything else 42 (COMPAT: Go's crypto/tls).
 pub(super) fn verify_reason(
     code: i32,
     now: &str,

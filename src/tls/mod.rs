@@ -13,6 +13,7 @@ pub mod crypto;
 pub mod error;
 mod ffi;
 pub mod names;
+mod order;
 pub mod peer;
 pub mod pki;
 mod policy;
@@ -25,6 +26,7 @@ mod trust;
 
 pub use acceptor::Acceptor;
 pub use error::{HandshakeError, SetupError};
+pub use ffi::keep_freed_memory;
 pub use peer::Peer;
 pub use policy::Policy;
 pub use provider::Inventory;

@@ -67,7 +67,7 @@ impl Peer {
 
 impl PeerCertificate {
     fn of(certificate: &X509Ref) -> Option<Self> {
-        let key = certificate.public_key().ok()?.public_key_to_der().ok()?;
+        let key = ffi::public_key_der(certificate)?;
         Some(Self {
             subject: subject_text(certificate),
             spki_sha256: hex(&hash(MessageDigest::sha256(), &key).ok()?),

@@ -92,6 +92,13 @@ fn monitor() {
 }
 
 #[test]
+fn log() {
+    let judge = Judge::new("log");
+    cases::syslog::run(&judge);
+    judge.verdict();
+}
+
+#[test]
 fn every_listed_difference_belongs_to_a_group() {
     for name in judge::differences().keys() {
         let group = name.split('/').next().unwrap_or_default();

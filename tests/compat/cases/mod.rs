@@ -11,4 +11,5 @@ pub mod limits;
 pub mod monitor;
 pub mod protocol;
 pub mod subjects;
+pub mod syslog;
 pub mod tls;
