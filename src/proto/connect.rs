@@ -311,4 +311,15 @@ mod tests {
         }
         assert!(!redacted(b"{\"pass\":\"p1\"").contains("p1"));
     }
+
+    #[test]
+    fn go_reads_half_pairs_and_folds_two_more_letters() {
+        let mut options = ConnectOptions::default();
+        options.merge(br#"{"name":"\\ud800 \ud800\ud83d\ude00"}"#).unwrap();
+        assert_eq!(options.name, "\\ud800 \u{fffd}\u{1f600}");
+        assert!(options.merge("{\"n\u{212a}ey\":1}".as_bytes()).is_err());
+        assert!(!redacted("{\"pa\u{17f}\u{17f}\":\"hush\"}".as_bytes()).contains("hush"));
+        assert!(options.merge(br#"{"import":1}"#).is_err());
+        assert!(options.merge(br#"{"export":{"deny":["a",null]}}"#).is_ok());
+    }
 }

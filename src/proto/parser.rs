@@ -204,8 +204,8 @@ impl Parser {
     }
 
     fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
-        if let Some((subject, reply, size, sizes)) = usual_publish(line) {
-            return self.message(buf, start, Head { subject, reply, header: 0, size, sizes });
+        if let Some(head) = usual_publish(line) {
+            return self.message(buf, start, head);
         }
         let args = split::<3>(line);
         let (subject, reply, sizes) = match args.count {
@@ -271,6 +271,7 @@ impl Parser {
 }
 
 /// What the line of a PUB or HPUB says.
+#[derive(Debug, PartialEq, Eq)]
 struct Head<'a> {
     subject: &'a [u8],
     reply: &'a [u8],
@@ -288,14 +289,15 @@ fn adjacent<'a>(line: &'a [u8], header: &[u8], total: &[u8]) -> &'a [u8] {
     }
     let at = line.len().saturating_sub(header.len() + 1 + total.len());
     let sizes = &line[at..];
-    if sizes.get(header.len()) == Some(&b' ') { sizes } else { b"" }
+    let single = sizes.strip_prefix(header).is_some_and(|rest| rest.starts_with(b" "));
+    if single { sizes } else { b"" }
 }
 
 /// `subject size` or `subject reply size` with single blanks, the form every client library
 /// sends: the size is read from the end and the rest cut at its blank. `None` leaves all other
 /// forms, errors included, to the general rule.
 #[inline]
-fn usual_publish(line: &[u8]) -> Option<(&[u8], &[u8], usize, &[u8])> {
+fn usual_publish(line: &[u8]) -> Option<Head<'_>> {
     let (mut size, mut scale, mut at) = (0usize, 1usize, line.len());
     while let Some(digit) =
         at.checked_sub(1).and_then(|i| line.get(i)).map(|b| b.wrapping_sub(b'0'))
@@ -319,7 +321,7 @@ fn usual_publish(line: &[u8]) -> Option<(&[u8], &[u8], usize, &[u8])> {
         || (subject.len() < head.len()
             && (reply.is_empty() || memchr2(b' ', b'\t', reply).is_some()))
         || memchr(b'\r', head).is_some();
-    (!odd).then_some((subject, reply, size, &line[at..]))
+    (!odd).then_some(Head { subject, reply, header: 0, size, sizes: &line[at..] })
 }
 
 fn subscribe(line: &[u8]) -> Result<Op<'_>, ProtocolError> {

@@ -100,7 +100,7 @@ fn request(random: &mut Rng, sid: usize, listens: bool) -> Request {
     if !listens && random.bool() {
         let mut subject = subject(random);
         if random.usize(..12) == 0 {
-            subject.push_str(*random.choice([".", "..a", ".>.b"].iter()).expect("a tail"));
+            subject.push_str(random.choice([".", "..a", ".>.b"].iter()).expect("a tail"));
         }
         let bytes = format!("PUB {subject} 0\r\n\r\n");
         return Request { subject, bytes };
