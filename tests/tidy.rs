@@ -102,6 +102,7 @@ const LENT: &[(&str, &str)] = &[
     // One quotes text, one counts repeats: neither does I/O.
     ("options/", "crate::log::quoted"),
     ("session/", "crate::log::quoted"),
+    ("session/", "crate::log::quoted_bytes"),
     ("server/", "crate::log::RateLimited"),
 ];
 
