@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use hyper::{Response, StatusCode};
 
 pub fn page(server: &Server) -> Response<Full<Bytes>> {
-    let base = match server.options.http_base_path.trim_matches('/') {
+    let base = match server.current().options.http_base_path.trim_matches('/') {
         "" => String::new(),
         base => format!("/{base}"),
     };
