@@ -89,9 +89,6 @@ impl Reloader {
         for line in changes {
             tracing::info!("{line}");
         }
-        if old.client_advertise != new.client_advertise {
-            self.server.send_info();
-        }
         if new.max_connections < old.max_connections {
             self.close_surplus(new.max_connections);
         }
@@ -107,7 +104,8 @@ impl Reloader {
         }
         // The registry's order is that of a hash table with a random seed.
         for client in clients.iter().take(surplus) {
-            tracing::error!("{} - maximum connections exceeded", client.label());
+            let (label, account) = (client.label(), &self.server.account.name);
+            tracing::error!("{label} - maximum connections exceeded - Account:{account}");
             client.outbound.text(&write::error("maximum connections exceeded"));
             client.outbound.close(CloseReason::MaxConnectionsExceeded);
         }
