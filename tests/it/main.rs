@@ -10,6 +10,7 @@ mod hybrid;
 mod identity;
 mod process;
 mod raw;
+mod reload;
 mod support;
 mod syslog;
 mod tls;
