@@ -106,3 +106,8 @@ pub const TLS_FILE_MAX: u64 = 16 * 1024 * 1024;
 
 /// How often the files of `tls` blocks are looked at for a change.
 pub const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Bytes of one file of CRLs: three million entries.
+pub const CRL_FILE_MAX: u64 = 128 * 1024 * 1024;
+/// Files in a `crl_dir`.
+pub const CRL_FOLDER_FILES: usize = 1000;

@@ -8,6 +8,7 @@
 //! an idle connection holds none; only an incomplete operation is kept.
 
 use super::moderation;
+use super::recheck::{self, Expiry};
 use crate::limits::{CLOSE_FLUSH, READ_BUFFER, READ_PASSES};
 use crate::options::go_duration;
 use crate::server::Server;
@@ -67,6 +68,7 @@ struct Driver<T> {
     stalled: Vec<Arc<Handle>>,
     stall_until: Option<Instant>,
     close_by: Option<Instant>,
+    expiry: Option<Expiry>,
     sleep: Pin<Box<Sleep>>,
 }
 
@@ -92,8 +94,10 @@ pub async fn run<T: AsyncRead + AsyncWrite + Unpin>(
         stalled: Vec::new(),
         stall_until: None,
         close_by: None,
+        expiry: None,
         sleep,
     };
+    driver.expiry = driver.expiry(Instant::now());
     let reason = loop {
         match std::future::poll_fn(|cx| driver.poll(cx)).await {
             Event::Close(reason) => break reason,
@@ -121,7 +125,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return Poll::Ready(Event::Close(reason));
         }
         if !self.server.is_current(self.client.generation()) && self.close_by.is_none() {
-            match self.client.refresh(now) {
+            let then = self.client.refresh(now);
+            self.expiry = self.expiry(now);
+            match then {
                 Then::Read => {}
                 Then::Check(check) => return Poll::Ready(Event::Check(check)),
                 Then::Close(reason) => self.close(reason, now),
@@ -175,10 +181,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         Poll::Pending
     }
 
+    fn expiry(&self, now: Instant) -> Option<Expiry> {
+        Expiry::of(self.client.generation(), &self.handle, now)
+    }
+
     fn next_deadline(&self) -> Instant {
         let mut deadline = self.client.deadline();
         let write = self.blocked.map(|since| since + self.client.options().write_deadline);
-        for other in [write, self.stall_until, self.close_by].into_iter().flatten() {
+        let expiry = self.expiry.map(|expiry| expiry.at).filter(|_| self.close_by.is_none());
+        for other in [write, self.stall_until, self.close_by, expiry].into_iter().flatten() {
             deadline = deadline.min(other);
         }
         deadline
@@ -194,6 +205,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             let write_deadline = self.client.options().write_deadline;
             if self.blocked.is_some_and(|since| since + write_deadline <= now) {
                 return Some(self.write_deadline_passed());
+            }
+            if self.close_by.is_none()
+                && let Some(expiry) = self.expiry.as_mut().filter(|expiry| expiry.at <= now)
+                && expiry.passed(now)
+            {
+                recheck::close(&self.handle, &expiry.failure());
+                self.close(CloseReason::CertificateRefused, now);
             }
             if self.close_by.is_none() && self.client.deadline() <= now {
                 if let Some(reason) = self.client.timer(now) {

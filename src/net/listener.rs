@@ -1,6 +1,6 @@
 //! Accepting clients: INFO, the choice between TLS and plaintext, limits.
 
-use super::driver;
+use super::{driver, recheck};
 use crate::limits::ACCEPT_BACKOFF;
 use crate::server::{Generation, Server};
 use crate::session::{Client, CloseReason, Handle};
@@ -99,6 +99,7 @@ impl Listener {
         tracing::debug!("{} - Client connection created", handle.label());
         let admitted = server.registry.add(&handle, options.max_connections);
         let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
+            Ok(_) if self.is_overtaken(&generation, &handle) => CloseReason::CertificateRefused,
             Ok(stream) => {
                 let session = (Arc::clone(server), Arc::clone(&handle));
                 let client = Client::new(session.0, generation, session.1, Instant::now());
@@ -158,6 +159,16 @@ impl Listener {
             }
         }
         Ok(stream)
+    }
+
+    /// Did a new generation come during the handshake, which would not accept the client? What it
+    /// looked at when it was published were connections whose handshake was done.
+    fn is_overtaken(&self, generation: &Generation, handle: &Handle) -> bool {
+        if self.server.is_current(generation) {
+            return false;
+        }
+        let verdict = recheck::one(&self.server, handle);
+        verdict.inspect_err(|failure| recheck::close(handle, failure)).is_err()
     }
 
     /// COMPAT: nats-server waits for six bytes here; the first one tells.

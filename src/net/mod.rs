@@ -7,6 +7,7 @@ mod files;
 mod lame_duck;
 mod listener;
 pub mod moderation;
+mod recheck;
 mod reload;
 mod rotation;
 mod signals;

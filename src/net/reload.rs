@@ -3,6 +3,7 @@
 
 use super::acceptors;
 use super::files::{StartFiles, Urls};
+use super::recheck;
 use super::rotation::{Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::log::Logger;
@@ -77,6 +78,7 @@ impl Reloader {
             tracing::info!("Rotated TLS of the client listener: it now serves {line}");
         }
         self.close_unpinned(before, &after);
+        recheck::start(Arc::clone(&self.server), after);
     }
 
     /// SIGHUP.
@@ -123,6 +125,7 @@ impl Reloader {
         let after = self.server.publish(options, acceptors, jiff::Timestamp::now());
         self.watch = Watch::start(stamps);
         self.carry_out(&before, &after, &changes);
+        recheck::start(Arc::clone(&self.server), after);
         // COMPAT: the changes still stand in the old log.
         self.logger.install(log);
         Ok(digest)

@@ -178,7 +178,7 @@ impl Options {
         files
     }
 
-    /// Certificates, keys, CA and pinned certificates named by the options, for messages.
+    /// Certificates, keys, CA, pinned certificates and CRLs named by the options, for messages.
     pub fn tls_files(&self) -> Vec<PathBuf> {
         let Some(tls) = &self.tls else { return Vec::new() };
         let pairs = tls.certificates.iter().flat_map(|c| [c.certificate.clone(), c.key.clone()]);
@@ -186,7 +186,8 @@ impl Options {
             crate::tls::Pin::Certificate(path) => Some(path.clone()),
             crate::tls::Pin::Key(_) => None,
         });
-        pairs.chain(tls.ca_file.clone()).chain(pins).collect()
+        let lists = tls.crl_files.iter().chain(&tls.crl_dir).cloned();
+        pairs.chain(tls.ca_file.clone()).chain(pins).chain(lists).collect()
     }
 }
 

@@ -6,8 +6,9 @@ use crate::auth::Mapping;
 use crate::auth::mapping::Rule;
 use crate::conf::{Entry, Item, Map, Position, Value};
 use crate::limits::{TLS_FIRST_FALLBACK, TLS_TIMEOUT};
+use crate::log::quoted;
 use crate::tls::names::{self, Version};
-use crate::tls::{CertificateFiles, HandshakeFirst, Passphrase, Pin, Settings};
+use crate::tls::{CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,7 +88,32 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Sett
         block.settings.verify = true;
         block.settings.identify = true;
     }
+    let lists = !block.settings.crl_files.is_empty() || block.settings.crl_dir.is_some();
+    if lists && !block.settings.verify {
+        return Err(at("'crl_file' and 'crl_dir' need 'verify: true': without it no client is \
+                       asked for a certificate"
+            .to_owned()));
+    }
     Ok((block.settings, mapping))
+}
+
+/// One path, or a list of them.
+fn files(entry: &Entry) -> Read<Vec<PathBuf>> {
+    match &entry.item.value {
+        Value::Array(items) => items.iter().map(|item| string(item).map(PathBuf::from)).collect(),
+        _ => string(&entry.item).map(|path| vec![path.into()]),
+    }
+}
+
+/// One of a few words.
+fn choice<T: Copy>(entry: &Entry, words: &[(&str, T)]) -> Read<T> {
+    let text = string(&entry.item)?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+        let (key, known) = (&entry.key, known.join(" or "));
+        Problem::at(&entry.position, format!("'{key}' is {known}, not {}", quoted(&text)))
+    })
 }
 
 fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Read<()> {
@@ -102,6 +128,16 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         "cert_file" => block.certificate = file(entry, "cert_file")?,
         "key_file" => block.key = file(entry, "key_file")?,
         "ca_file" => settings.ca_file = file(entry, "ca_file")?,
+        "crl_file" => settings.crl_files = files(entry)?,
+        "crl_dir" => settings.crl_dir = file(entry, "crl_dir")?,
+        "crl_check" => {
+            settings.crl_check =
+                choice(entry, &[("leaf", CrlCheck::Leaf), ("chain", CrlCheck::Chain)])?;
+        }
+        "crl_policy" => settings.crl_soft = choice(entry, &[("hard", false), ("soft", true)])?,
+        "expired_peer" => {
+            settings.close_expired = choice(entry, &[("keep", false), ("close", true)])?;
+        }
         "certs" | "certificates" => block.pairs = pairs(item)?,
         "key_password_file" => {
             settings.passphrase =

@@ -38,6 +38,8 @@ pub enum CloseReason {
     MaxControlLineExceeded,
     NoRespondersRequiresHeaders,
     ServerShutdown,
+    /// natssl's own: what a client's certificate rests on changed, or it ran out.
+    CertificateRefused,
 }
 
 impl CloseReason {
@@ -74,6 +76,7 @@ impl fmt::Display for CloseReason {
             Self::MaxControlLineExceeded => "Maximum Control Line Exceeded",
             Self::NoRespondersRequiresHeaders => "No Responders Requires Headers",
             Self::ServerShutdown => "Server Shutdown",
+            Self::CertificateRefused => "TLS Certificate No Longer Accepted",
         })
     }
 }

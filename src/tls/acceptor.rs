@@ -2,7 +2,7 @@
 
 use super::context::{self, Plan, finding_index};
 use super::credential::{self, Credential};
-use super::error::{HandshakeError, SetupError};
+use super::error::{HandshakeError, SetupError, VerifyFailure};
 use super::order;
 use super::peer::{self, Peer};
 use super::pins::Pins;
@@ -11,11 +11,13 @@ use super::ready::Ready;
 use super::settings::{HandshakeFirst, Settings};
 use super::sniff::{self, ClientHello, Gathered, Opening};
 use super::stream::{Socket, Stream};
-use super::trust::Bundle;
+use super::trust::{Bundle, Trust};
+use openssl::error::ErrorStack;
+use openssl::hash::{Hasher, MessageDigest};
 use openssl::ssl::{Ssl, SslContext};
 use openssl::x509::X509;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,7 +31,9 @@ pub struct Acceptor {
     contexts: Vec<SslContext>,
     credentials: Vec<Credential>,
     policy: Policy,
-    verify: bool,
+    /// Where clients are verified.
+    trust: Option<Arc<Trust>>,
+    close_expired: bool,
     identify: bool,
     pins: Pins,
     timeout: Duration,
@@ -42,15 +46,16 @@ impl Acceptor {
     pub fn new(ready: Ready, settings: &Settings) -> Result<Self, SetupError> {
         let inventory = ready.inventory();
         let credentials = credential::load(settings)?;
-        let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
+        // COMPAT: a CA file is read and checked where nobody is verified, too.
+        let bundle = match settings.verify {
+            true => None,
+            false => settings.ca_file.as_deref().map(Bundle::load).transpose()?,
+        };
+        let trust = settings.verify.then(|| Trust::load(settings)).transpose()?.map(Arc::new);
         let pins = Pins::resolve(&settings.pins)?;
         let policy = Policy::new(settings, inventory)?;
-        let plan = Plan {
-            policy: &policy,
-            verify: settings.verify,
-            bundle: bundle.as_ref(),
-            tiers: inventory.version() >= (3, 5),
-        };
+        let plan =
+            Plan { policy: &policy, trust: trust.as_ref(), tiers: inventory.version() >= (3, 5) };
         let mut contexts = Vec::with_capacity(credentials.len().max(1));
         for credential in &credentials {
             contexts.push(context::build(&plan, Some(credential))?);
@@ -59,11 +64,12 @@ impl Acceptor {
             contexts.push(context::build(&plan, None)?);
         }
         Ok(Self {
-            contents: contents(&credentials, bundle.as_ref())?,
+            contents: contents(&credentials, bundle.as_ref(), trust.as_deref(), &pins)?,
             contexts,
             credentials,
             policy,
-            verify: settings.verify,
+            trust,
+            close_expired: settings.close_expired,
             identify: settings.identify,
             pins,
             timeout: settings.timeout,
@@ -82,7 +88,7 @@ impl Acceptor {
     }
 
     pub fn verifies_clients(&self) -> bool {
-        self.verify
+        self.trust.is_some()
     }
 
     /// Pins of this generation, for checking live connections again after a reload.
@@ -100,6 +106,19 @@ impl Acceptor {
 
     pub fn connection_rate_limit(&self) -> u64 {
         self.connection_rate_limit
+    }
+
+    /// Would a client that passed this listener's handshake before be accepted today?
+    pub fn recheck(&self, peer: &Peer) -> Result<(), VerifyFailure> {
+        match (&self.trust, &peer.chain) {
+            (Some(trust), Some(chain)) => trust.recheck(chain),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does a connection end with its client's certificate?
+    pub fn closes_expired(&self) -> bool {
+        self.close_expired
     }
 
     /// Can any handshake succeed?
@@ -155,8 +174,9 @@ impl Acceptor {
 
     /// Settings that will surprise somebody, for the log at warning level.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !self.pins.is_empty() && !self.verify {
+        let mut warnings: Vec<_> =
+            self.trust.iter().flat_map(|trust| trust.lists().stale()).collect();
+        if !self.pins.is_empty() && self.trust.is_none() {
             let text = "'pinned_certs' without 'verify' refuses every client: none is asked for a \
                         certificate";
             warnings.push(text.to_owned());
@@ -230,7 +250,7 @@ impl Acceptor {
             return Err(HandshakeError::from_openssl(&error, hello.as_ref(), finding));
         }
         let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
-        let peer = Peer::of(tls.ssl(), self.identify);
+        let peer = Peer::of(tls.ssl(), self.identify, self.trust.is_some());
         // COMPAT: after the handshake and without an alert of its own; the client sees the end.
         if !self.pins.allow(&peer) {
             let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;
@@ -241,15 +261,26 @@ impl Acceptor {
     }
 }
 
-fn contents(credentials: &[Credential], bundle: Option<&Bundle>) -> Result<String, SetupError> {
+fn contents(
+    credentials: &[Credential],
+    bundle: Option<&Bundle>,
+    trust: Option<&Trust>,
+    pins: &Pins,
+) -> Result<String, SetupError> {
     let failed = |source| SetupError::Library { step: "a digest of the certificates", source };
-    let mut all = Vec::new();
+    let mut hasher = Hasher::new(MessageDigest::sha256()).map_err(failed)?;
+    let mut add =
+        |der: Result<Vec<u8>, ErrorStack>| der.and_then(|der| hasher.update(&der)).map_err(failed);
+    let bundle = bundle.or(trust.and_then(Trust::bundle));
     let chains = credentials.iter().flat_map(|credential| &credential.chain);
     for certificate in chains.chain(bundle.into_iter().flat_map(Bundle::certificates)) {
-        all.extend(certificate.to_der().map_err(failed)?);
+        add(certificate.to_der())?;
     }
-    let digest = openssl::hash::hash(openssl::hash::MessageDigest::sha256(), &all);
-    Ok(peer::hex(&digest.map_err(failed)?))
+    for list in trust.into_iter().flat_map(|trust| trust.lists().iter()) {
+        add(list.to_der())?;
+    }
+    add(Ok(pins.iter().collect::<Vec<_>>().join(",").into_bytes()))?;
+    Ok(peer::hex(&hasher.finish().map_err(failed)?))
 }
 
 /// Waits until the task is woken once; the wake-up was registered by the poll before.

@@ -1,22 +1,20 @@
 //! The only builder of a server's SSL_CTX. Every option is set here; no default is relied upon.
 
 use super::credential::Credential;
-use super::error::{SetupError, VerifyFailure, verify_reason};
+use super::error::{SetupError, VerifyFailure};
 use super::ffi;
 use super::names::Version;
-use super::peer;
 use super::policy::Policy;
-use super::trust::{self, Bundle};
+use super::trust::Trust;
 use crate::limits::TLS_READ_AHEAD;
-use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
     SniError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions,
     SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
-use openssl::x509::{X509Ref, X509StoreContext, X509StoreContextRef};
-use std::sync::{Mutex, OnceLock};
+use openssl::x509::{X509StoreContext, X509StoreContextRef};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Where the verify callback leaves its finding.
 pub type Finding = Mutex<Option<VerifyFailure>>;
@@ -29,9 +27,8 @@ pub fn finding_index() -> Index<Ssl, Finding> {
 /// Everything of a context but its certificate.
 pub struct Plan<'a> {
     pub policy: &'a Policy,
-    /// Require and verify client certificates.
-    pub verify: bool,
-    pub bundle: Option<&'a Bundle>,
+    /// Require client certificates and verify them against this.
+    pub trust: Option<&'a Arc<Trust>>,
     /// At least OpenSSL 3.5: groups may be tiered, so that a hybrid both know is always used.
     pub tiers: bool,
 }
@@ -69,11 +66,12 @@ pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslCont
             Err(SniError::ALERT_FATAL)
         }),
     }
-    if plan.verify {
-        trust::apply(&mut builder, plan.bundle)?;
+    if let Some(trust) = plan.trust {
+        trust.apply(&mut builder)?;
+        let trust = Arc::clone(trust);
         builder.set_verify_callback(
             SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
-            verify_callback,
+            move |good, context| judge(&trust, good, context),
         );
     } else {
         builder.set_verify(SslVerifyMode::NONE);
@@ -130,7 +128,7 @@ fn algorithms(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), Se
 /// verifies clients resumes nothing: a session must not outlive the check of its certificate.
 fn resumption(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), SetupError> {
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
-    if plan.verify {
+    if plan.trust.is_some() {
         builder.set_options(SslOptions::NO_TICKET);
         return step("no tickets", builder.set_num_tickets(0));
     }
@@ -164,48 +162,18 @@ fn read_back(context: &SslContext, policy: &Policy) -> Result<(), SetupError> {
     }
 }
 
-/// OpenSSL's code for a certificate that is past its end or before its beginning.
-fn out_of_date(certificate: &X509Ref) -> Option<i32> {
-    let now = Asn1Time::days_from_now(0).ok()?;
-    if certificate.not_before() > now {
-        Some(openssl_sys::X509_V_ERR_CERT_NOT_YET_VALID)
-    } else if certificate.not_after() < now {
-        Some(openssl_sys::X509_V_ERR_CERT_HAS_EXPIRED)
-    } else {
-        None
-    }
-}
-
 /// Records why a certificate was refused and turns the result into the one whose alert Go sends.
-fn verify_callback(good: bool, context: &mut X509StoreContextRef) -> bool {
-    if good {
+fn judge(trust: &Trust, good: bool, context: &mut X509StoreContextRef) -> bool {
+    if trust.accepts(good, context) {
         return true;
     }
-    let code = context.error().as_raw();
-    // COMPAT: Go looks at the dates of the client's own certificate before anything else. It is
-    // refused either way; only the reason changes.
-    let leaf = context.chain().and_then(|chain| chain.get(0));
-    let (code, certificate) = match leaf.and_then(|leaf| Some((out_of_date(leaf)?, leaf))) {
-        Some((code, leaf)) => (code, Some(leaf)),
-        None => (code, context.current_cert()),
-    };
-    let time = |at: Option<&openssl::asn1::Asn1TimeRef>| {
-        at.and_then(peer::rfc3339).unwrap_or_else(|| "unknown".to_owned())
-    };
-    let (reason, alert) = verify_reason(
-        code,
-        &peer::now_rfc3339(),
-        &time(certificate.map(|c| c.not_before())),
-        &time(certificate.map(|c| c.not_after())),
-    );
-    let certificate =
-        certificate.and_then(|c| Some((peer::subject_text(c), peer::certificate_sha256(c)?)));
+    let (failure, result) = trust.explain(context);
     if let Ok(index) = X509StoreContext::ssl_idx() {
         let finding = context.ex_data(index).and_then(|ssl| ssl.ex_data(finding_index()));
         if let Some(Ok(mut finding)) = finding.map(Mutex::lock) {
-            *finding = Some(VerifyFailure { reason, certificate });
+            *finding = Some(failure);
         }
     }
-    context.set_error(ffi::verify_result(alert));
+    context.set_error(ffi::verify_result(result));
     false
 }

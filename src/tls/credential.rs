@@ -27,9 +27,13 @@ pub struct Credential {
 
 /// Reads a file whole, with a bound.
 pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    read_bounded(path, TLS_FILE_MAX)
+}
+
+pub(super) fn read_bounded(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut data = Vec::new();
-    std::fs::File::open(path)?.take(TLS_FILE_MAX + 1).read_to_end(&mut data)?;
-    if data.len() as u64 > TLS_FILE_MAX {
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut data)?;
+    if data.len() as u64 > limit {
         return Err(std::io::ErrorKind::FileTooLarge.into());
     }
     Ok(data)

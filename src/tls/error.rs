@@ -2,6 +2,7 @@
 //!
 //! COMPAT: texts are those of nats-server (Go) wherever it has one; operators grep for them.
 
+use super::crl::CrlError;
 use super::sniff::ClientHello;
 use openssl::error::ErrorStack;
 use openssl::ssl::ErrorCode;
@@ -34,6 +35,11 @@ pub enum SetupError {
     /// `ca_file` without a certificate in it.
     NoCa,
     Passphrase(String),
+    /// A file of CRLs that cannot be used.
+    Crl {
+        path: PathBuf,
+        reason: CrlError,
+    },
     /// `pinned_certs` names a file that holds no certificate, or one without a usable key.
     Pin {
         path: PathBuf,
@@ -111,6 +117,19 @@ impl fmt::Display for SetupError {
             }
             Self::NoCa => f.write_str("failed to parse root ca certificate"),
             Self::Passphrase(text) => f.write_str(text),
+            Self::Crl { path, reason } => {
+                let path = path.display();
+                match reason {
+                    CrlError::Unreadable => {
+                        write!(f, "CRL file {path} holds no certificate revocation list")
+                    }
+                    CrlError::Forged { issuer } => write!(
+                        f,
+                        "CRL file {path} has a list in the name of {issuer} that this CA did not \
+                         sign"
+                    ),
+                }
+            }
             Self::Pin { path, source } => {
                 let path = path.display();
                 write!(f, "error parsing tls config, 'pinned_certs' file {path} ")?;
@@ -360,6 +379,7 @@ pub(super) fn verify_reason(
     const CERT_NOT_YET_VALID: i32 = 9;
     const CERT_HAS_EXPIRED: i32 = 10;
     const ISSUER_LOCALLY: i32 = 20;
+    const CERT_REVOKED: i32 = 23;
     const INVALID_PURPOSE: i32 = 26;
     const CERT_REJECTED: i32 = 28;
     match code {
@@ -384,6 +404,7 @@ pub(super) fn verify_reason(
         INVALID_PURPOSE => {
             ("x509: certificate specifies an incompatible key usage".to_owned(), CERT_REJECTED)
         }
+        CERT_REVOKED => ("x509: certificate revoked".to_owned(), CERT_REVOKED),
         other => {
             let text = verify_text(other);
             (format!("x509: {text}"), CERT_REJECTED)
@@ -393,7 +414,10 @@ pub(super) fn verify_reason(
 
 fn verify_text(code: i32) -> String {
     match code {
-        23 => "certificate revoked".to_owned(),
+        3 | 33 => "revocation unknown: there is no CRL of the certificate's issuer".to_owned(),
+        8 => "revocation unknown: the CRL is not signed by the certificate's issuer".to_owned(),
+        11 => "revocation unknown: the issuer's CRL is not valid yet".to_owned(),
+        12 => "revocation unknown: the issuer's CRL is out of date".to_owned(),
         24 => "certificate is not authorized to sign other certificates".to_owned(),
         25 => "too many intermediates for path length constraint".to_owned(),
         66 | 67 => "certificate key is too small".to_owned(),

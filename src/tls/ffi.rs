@@ -7,15 +7,27 @@
 
 use foreign_types::ForeignTypeRef;
 use openssl::error::ErrorStack;
-use openssl::ssl::{SslContextRef, SslRef};
-use openssl::x509::X509Ref;
-use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
+use openssl::ssl::{SslContextBuilder, SslContextRef, SslRef};
+use openssl::x509::store::{X509StoreBuilderRef, X509StoreRef};
+use openssl::x509::{X509CrlRef, X509Ref, X509StoreContextRef};
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::sync::OnceLock;
 
 unsafe extern "C" {
     fn SSL_CTX_get_ciphers(ctx: *const openssl_sys::SSL_CTX) -> *mut openssl_sys::OPENSSL_STACK;
     fn SSL_CIPHER_get_protocol_id(cipher: *const openssl_sys::SSL_CIPHER) -> u16;
     fn SSL_CTX_set_default_read_buffer_len(ctx: *mut openssl_sys::SSL_CTX, len: usize);
+    fn SSL_CTX_set1_cert_store(ctx: *mut openssl_sys::SSL_CTX, store: *mut openssl_sys::X509_STORE);
+    fn X509_STORE_add_crl(
+        store: *mut openssl_sys::X509_STORE,
+        crl: *mut openssl_sys::X509_CRL,
+    ) -> c_int;
+    fn X509_STORE_CTX_set_flags(ctx: *mut openssl_sys::X509_STORE_CTX, flags: c_ulong);
+    fn X509_STORE_CTX_set_verify_cb(
+        ctx: *mut openssl_sys::X509_STORE_CTX,
+        callback: extern "C" fn(c_int, *mut openssl_sys::X509_STORE_CTX) -> c_int,
+    );
     fn X509_get_X509_PUBKEY(x: *const openssl_sys::X509) -> *mut c_void;
     fn i2d_X509_PUBKEY(key: *const c_void, out: *mut *mut u8) -> c_int;
     fn EVP_default_properties_is_fips_enabled(libctx: *mut c_void) -> c_int;
@@ -147,6 +159,59 @@ pub fn string_tag(string: &openssl::asn1::Asn1StringRef) -> c_int {
 pub fn general_name_kind(name: &openssl::x509::GeneralNameRef) -> c_int {
     // SAFETY: a live name, only read; the field is part of the public structure.
     unsafe { (*name.as_ptr()).type_ }
+}
+
+/// Makes `store` the trust of a context, which gets a reference of its own.
+/// SSL_CTX_set1_cert_store(3).
+pub fn share_store(builder: &mut SslContextBuilder, store: &X509StoreRef) {
+    // SAFETY: both live; the call takes a reference.
+    unsafe { SSL_CTX_set1_cert_store(builder.as_ptr(), store.as_ptr()) }
+}
+
+/// Adds a CRL, which gets another reference. X509_STORE_add_crl(3).
+pub fn add_crl(store: &mut X509StoreBuilderRef, list: &X509CrlRef) -> Result<(), ErrorStack> {
+    // SAFETY: both live; the call takes a reference.
+    match unsafe { X509_STORE_add_crl(store.as_ptr(), list.as_ptr()) } {
+        1 => Ok(()),
+        _ => Err(ErrorStack::get()),
+    }
+}
+
+/// Has a verification take no notice of dates. X509_STORE_CTX_set_flags(3).
+pub fn ignore_time(context: &mut X509StoreContextRef) {
+    const NO_CHECK_TIME: c_ulong = 0x20_0000;
+    // SAFETY: a live context that has been initialised and is not verifying yet.
+    unsafe { X509_STORE_CTX_set_flags(context.as_ptr(), NO_CHECK_TIME) }
+}
+
+/// What a verification calls for every finding.
+type Judge<'a> = &'a mut dyn FnMut(bool, &X509StoreContextRef) -> bool;
+
+thread_local! {
+    /// The judge of the verification that runs on this thread.
+    static JUDGE: Cell<Option<*mut c_void>> = const { Cell::new(None) };
+}
+
+/// Verifies the chain of an initialised context; `judge` has the last word on every finding.
+/// X509_verify_cert(3), X509_STORE_CTX_set_verify_cb(3).
+pub fn verify_chain(context: &mut X509StoreContextRef, mut judge: Judge<'_>) -> bool {
+    extern "C" fn call(good: c_int, context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
+        let Some(judge) = JUDGE.get() else { return 0 };
+        // SAFETY: the pointer was set below to a judge that outlives the verification, which runs
+        // on this thread and calls nobody else's; OpenSSL passes its live context.
+        let (judge, context) =
+            unsafe { (&mut *judge.cast::<Judge<'_>>(), X509StoreContextRef::from_ptr(context)) };
+        // A panic must not pass through C.
+        let verdict =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(good == 1, context)));
+        c_int::from(verdict.unwrap_or(false))
+    }
+    JUDGE.set(Some((&raw mut judge).cast()));
+    // SAFETY: a live, initialised context; the callback is a plain function.
+    unsafe { X509_STORE_CTX_set_verify_cb(context.as_ptr(), call) };
+    let good = context.verify_cert().unwrap_or(false);
+    JUDGE.set(None);
+    good
 }
 
 /// A verification result by number. X509_STORE_CTX_set_error(3) takes any integer.

@@ -9,6 +9,7 @@
 pub mod acceptor;
 mod context;
 mod credential;
+mod crl;
 pub mod crypto;
 pub mod error;
 mod ffi;
@@ -27,10 +28,11 @@ pub mod stream;
 mod trust;
 
 pub use acceptor::Acceptor;
-pub use error::{HandshakeError, SetupError};
+pub use crl::CrlCheck;
+pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use ffi::keep_freed_memory;
 pub use holder::Holder;
-pub use peer::Peer;
+pub use peer::{Peer, PeerChain};
 pub use pins::{Pin, Pins};
 pub use policy::Policy;
 pub use provider::Inventory;

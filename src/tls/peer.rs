@@ -4,10 +4,11 @@ use super::ffi;
 use super::holder::Holder;
 use super::names;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::nid::Nid;
 use openssl::ssl::{NameType, SslRef};
-use openssl::x509::X509Ref;
+use openssl::x509::{X509, X509NameRef, X509Ref};
 
 /// What was negotiated, and with whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,28 @@ pub struct Peer {
     ///
     /// [`Settings::identify`]: super::Settings::identify
     pub holder: Option<Box<Holder>>,
+    /// What a later check needs; `None` where clients are not verified.
+    pub chain: Option<PeerChain>,
+}
+
+/// The certificates of a peer as it sent them, for checking them again: DER, leaf first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerChain(Box<[Box<[u8]>]>);
+
+impl PeerChain {
+    fn of(certificates: &[X509]) -> Option<Self> {
+        let der = certificates.iter().map(|c| c.to_der().ok().map(Vec::into_boxed_slice));
+        Some(Self(der.collect::<Option<_>>()?))
+    }
+
+    pub(super) fn certificates(&self) -> Result<Vec<X509>, ErrorStack> {
+        self.0.iter().map(|der| X509::from_der(der)).collect()
+    }
+
+    /// Bytes it takes.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|der| der.len()).sum()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +72,8 @@ impl Peer {
         self.certificates.first()
     }
 
-    /// `identify`: copy whom the leaf names.
-    pub(super) fn of(ssl: &SslRef, identify: bool) -> Self {
+    /// `identify`: copy whom the leaf names; `keep_chain`: keep what a later check needs.
+    pub(super) fn of(ssl: &SslRef, identify: bool, keep_chain: bool) -> Self {
         let suite = ssl.current_cipher();
         let suite = suite.and_then(|c| c.standard_name()).unwrap_or("unknown").to_owned();
         let group = match ffi::negotiated_group(ssl) {
@@ -62,15 +85,19 @@ impl Peer {
         };
         let mut certificates = Vec::new();
         let mut holder = None;
+        let mut chain = None;
         // On the accepting side OpenSSL's chain leaves the leaf out. A leaf that cannot be described
         // leaves no certificate: an intermediate must never stand in its place.
         let described = ssl.peer_certificate().and_then(|x| Some((PeerCertificate::of(&x)?, x)));
         if let Some((first, leaf)) = described {
             certificates.push(first);
             holder = identify.then(|| Box::new(Holder::of(&leaf)));
+            let mut sent = vec![leaf];
             for certificate in ssl.peer_cert_chain().into_iter().flatten() {
                 certificates.extend(PeerCertificate::of(certificate));
+                sent.push(certificate.to_owned());
             }
+            chain = keep_chain.then(|| PeerChain::of(&sent)).flatten();
         }
         Self {
             version: match ssl.version2() {
@@ -83,6 +110,7 @@ impl Peer {
             resumed: ssl.session_reused(),
             certificates,
             holder,
+            chain,
         }
     }
 }
@@ -116,6 +144,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// The subject as nats-server prints it: known attributes in a fixed order, repeated ones joined
 /// with `+`, then all others by OID in reverse order.
 pub(super) fn subject_text(certificate: &X509Ref) -> String {
+    name_text(certificate.subject_name())
+}
+
+/// As [`subject_text`], for any name.
+pub(super) fn name_text(subject: &X509NameRef) -> String {
     const ORDER: [(Nid, &str); 9] = [
         (Nid::SERIALNUMBER, "SERIALNUMBER"),
         (Nid::COMMONNAME, "CN"),
@@ -127,7 +160,6 @@ pub(super) fn subject_text(certificate: &X509Ref) -> String {
         (Nid::STATEORPROVINCENAME, "ST"),
         (Nid::COUNTRYNAME, "C"),
     ];
-    let subject = certificate.subject_name();
     let value = |entry: &openssl::x509::X509NameEntryRef| {
         entry.data().to_string().map(|text| escape(&text)).unwrap_or_default()
     };
@@ -177,6 +209,10 @@ pub(super) fn unix_seconds(time: &Asn1TimeRef) -> Option<i64> {
 /// A certificate's date as `2027-06-08T19:37:21Z`.
 pub(super) fn rfc3339(time: &Asn1TimeRef) -> Option<String> {
     Some(jiff::Timestamp::from_second(unix_seconds(time)?).ok()?.to_string())
+}
+
+pub(super) fn now_seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 pub(super) fn now_rfc3339() -> String {

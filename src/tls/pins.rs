@@ -55,6 +55,10 @@ impl Pins {
         self.0.is_empty() || peer.leaf().is_some_and(|leaf| self.0.contains(&leaf.spki_sha256))
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,5 +1,6 @@
 //! The `tls {}` block as a type: what the operator asked for, not yet what the library can do.
 
+use super::crl::CrlCheck;
 use super::names::{Group, Suite, Version};
 use super::pins::Pin;
 use crate::secret::Secret;
@@ -47,6 +48,15 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Require and verify client certificates.
     pub verify: bool,
+    /// `crl_file`: CRLs of the CAs, PEM or DER.
+    pub crl_files: Vec<PathBuf>,
+    /// `crl_dir`: all files in it are CRLs.
+    pub crl_dir: Option<PathBuf>,
+    pub crl_check: CrlCheck,
+    /// `crl_policy: soft`: a CRL that is missing or out of date refuses nobody.
+    pub crl_soft: bool,
+    /// `expired_peer: close`: a connection ends with its client's certificate.
+    pub close_expired: bool,
     /// Copy whom a client's certificate names into [`Peer::holder`](super::Peer::holder).
     pub identify: bool,
     /// The only keys clients may have; empty: any.
@@ -70,6 +80,11 @@ impl Default for Settings {
             passphrase: Passphrase::None,
             ca_file: None,
             verify: false,
+            crl_files: Vec::new(),
+            crl_dir: None,
+            crl_check: CrlCheck::Chain,
+            crl_soft: false,
+            close_expired: false,
             identify: false,
             pins: Vec::new(),
             min_version: Version::Tls12,

@@ -1,22 +1,26 @@
-//! Whom peers' certificates are checked against.
+//! Whom peers' certificates are checked against, in the handshake and later on live connections.
 
 use super::credential::{pem_labels, read_file};
-use super::error::SetupError;
+use super::crl::{CrlCheck, Lists};
+use super::error::{SetupError, VerifyFailure, verify_reason};
+use super::ffi;
+use super::peer::{self, PeerChain};
+use super::settings::Settings;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::error::ErrorStack;
 use openssl::ssl::SslContextBuilder;
 use openssl::stack::Stack;
-use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
-use openssl::x509::{X509, X509Name};
+use openssl::x509::{
+    X509, X509Name, X509PurposeId, X509Ref, X509StoreContext, X509StoreContextRef,
+};
 use std::path::Path;
 
 /// Certificates of a CA bundle. Blocks of other kinds are skipped (COMPAT).
 pub struct Bundle(Vec<X509>);
 
 impl Bundle {
-    pub fn certificates(&self) -> &[X509] {
-        &self.0
-    }
-
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text =
             read_file(path).map_err(|source| SetupError::File { path: path.into(), source })?;
@@ -28,38 +32,190 @@ impl Bundle {
             _ => Err(SetupError::NoCa),
         }
     }
+
+    pub fn certificates(&self) -> &[X509] {
+        &self.0
+    }
 }
 
-/// Makes `bundle`, or the system's roots, the trust of a context, and names the CAs to clients.
-pub fn apply(builder: &mut SslContextBuilder, bundle: Option<&Bundle>) -> Result<(), SetupError> {
-    let failed = |step| move |source| SetupError::Library { step, source };
-    match bundle {
-        Some(Bundle(certificates)) => {
-            let mut store = X509StoreBuilder::new().map_err(failed("a trust store"))?;
+/// CAs and CRLs of one generation of a listener that verifies its clients.
+pub struct Trust {
+    bundle: Option<Bundle>,
+    lists: Lists,
+    store: X509Store,
+    /// A CRL that is missing or out of date refuses nobody.
+    soft: bool,
+    /// A certificate that ran out refuses nobody who is already connected.
+    keep_expired: bool,
+}
+
+/// OpenSSL's result for the end or beginning of validity, and for what CRLs lack
+/// (x509_vfy.h).
+mod code {
+    pub const NO_CRL: i32 = 3;
+    pub const CRL_NOT_YET_VALID: i32 = 11;
+    pub const CRL_EXPIRED: i32 = 12;
+    pub const REVOKED: i32 = 23;
+    pub const NO_CRL_ISSUER: i32 = 33;
+}
+
+impl Trust {
+    pub fn load(settings: &Settings) -> Result<Self, SetupError> {
+        let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
+        let trusted = bundle.as_ref().map_or(&[][..], Bundle::certificates);
+        let lists = Lists::load(&settings.crl_files, settings.crl_dir.as_deref(), trusted)?;
+        let wants_lists = !settings.crl_files.is_empty() || settings.crl_dir.is_some();
+        let check = wants_lists.then_some(settings.crl_check);
+        let store = store(bundle.as_ref(), &lists, check)?;
+        let (soft, keep_expired) = (settings.crl_soft, !settings.close_expired);
+        Ok(Self { bundle, lists, store, soft, keep_expired })
+    }
+
+    pub fn bundle(&self) -> Option<&Bundle> {
+        self.bundle.as_ref()
+    }
+
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// Makes this the trust of a context, and names the CAs to clients.
+    pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<(), SetupError> {
+        let failed = |step| move |source| SetupError::Library { step, source };
+        if let Some(bundle) = &self.bundle {
             let mut names = Stack::<X509Name>::new().map_err(failed("a list of CA names"))?;
-            for certificate in certificates {
-                store.add_cert(certificate.clone()).map_err(failed("a CA certificate"))?;
+            for certificate in bundle.certificates() {
                 let name = certificate.subject_name().to_owned();
                 names.push(name.map_err(failed("a CA name"))?).map_err(failed("a CA name"))?;
             }
-            builder.set_cert_store(store.build());
             builder.set_client_ca_list(names);
         }
-        None => system_roots(builder)?,
+        // One store for all contexts: CRLs may be large. It brings its flags along.
+        ffi::share_store(builder, &self.store);
+        Ok(())
     }
-    // POLICY/COMPAT: every certificate of the bundle is an anchor, an intermediate or the leaf
-    // itself included, as in Go. RFC 5280 section 6.1.1 leaves the choice of anchors open.
-    builder
-        .verify_param_mut()
-        .set_flags(X509VerifyFlags::PARTIAL_CHAIN)
-        .map_err(failed("partial chains"))
+
+    /// The verdict on one certificate of a chain: OpenSSL's, but for what is excused.
+    pub fn accepts(&self, good: bool, context: &X509StoreContextRef) -> bool {
+        if good {
+            return true;
+        }
+        let unknown = matches!(
+            context.error().as_raw(),
+            code::NO_CRL | code::CRL_NOT_YET_VALID | code::CRL_EXPIRED | code::NO_CRL_ISSUER
+        );
+        let last = context.chain().map_or(0, |chain| chain.len());
+        // RFC 5280 section 6.1: nobody revokes an anchor.
+        let anchor = usize::try_from(context.error_depth()).is_ok_and(|depth| depth + 1 >= last);
+        unknown && (self.soft || anchor)
+    }
+
+    /// Why the certificate was refused, and the result whose alert the peer gets.
+    pub fn explain(&self, context: &X509StoreContextRef) -> (VerifyFailure, i32) {
+        let code = context.error().as_raw();
+        // COMPAT: Go looks at the dates of the client's own certificate before anything else. It is
+        // refused either way; only the reason changes.
+        let leaf = context.chain().and_then(|chain| chain.get(0));
+        let (code, certificate) = match leaf.and_then(|leaf| Some((out_of_date(leaf)?, leaf))) {
+            Some((code, leaf)) => (code, Some(leaf)),
+            None => (code, context.current_cert()),
+        };
+        let time = |at: Option<&Asn1TimeRef>| {
+            at.and_then(peer::rfc3339).unwrap_or_else(|| "unknown".to_owned())
+        };
+        let (mut reason, result) = verify_reason(
+            code,
+            &peer::now_rfc3339(),
+            &time(certificate.map(|c| c.not_before())),
+            &time(certificate.map(|c| c.not_after())),
+        );
+        if code == code::REVOKED
+            && let Some(entry) = certificate.and_then(|c| self.lists.describe(&c.to_owned()))
+        {
+            reason.push_str(&format!(" ({entry})"));
+        }
+        let certificate =
+            certificate.and_then(|c| Some((peer::subject_text(c), peer::certificate_sha256(c)?)));
+        (VerifyFailure { reason, certificate }, result)
+    }
+
+    /// Would a peer that showed this chain in its handshake be accepted today?
+    pub fn recheck(&self, chain: &PeerChain) -> Result<(), VerifyFailure> {
+        let broken = |error: ErrorStack| VerifyFailure {
+            reason: format!("x509: {}", super::error::stack(&error)),
+            certificate: None,
+        };
+        let certificates = chain.certificates().map_err(broken)?;
+        let Some((leaf, rest)) = certificates.split_first() else { return Ok(()) };
+        let mut others = Stack::new().map_err(broken)?;
+        for certificate in rest {
+            others.push(certificate.clone()).map_err(broken)?;
+        }
+        let mut context = X509StoreContext::new().map_err(broken)?;
+        let verdict = context.init(&self.store, leaf, &others, |context| {
+            if self.keep_expired {
+                ffi::ignore_time(context);
+            }
+            let mut failure = None;
+            let good = ffi::verify_chain(context, &mut |good, context| {
+                let accepted = self.accepts(good, context);
+                if !accepted {
+                    failure.get_or_insert_with(|| self.explain(context).0);
+                }
+                accepted
+            });
+            Ok(if good { None } else { Some(failure) })
+        });
+        match verdict.map_err(broken)? {
+            None => Ok(()),
+            Some(Some(failure)) => Err(failure),
+            Some(None) => Err(VerifyFailure {
+                reason: "x509: the certificate cannot be verified".to_owned(),
+                certificate: None,
+            }),
+        }
+    }
+}
+
+fn store(
+    bundle: Option<&Bundle>,
+    lists: &Lists,
+    check: Option<CrlCheck>,
+) -> Result<X509Store, SetupError> {
+    let failed = |step| move |source| SetupError::Library { step, source };
+    let mut store = X509StoreBuilder::new().map_err(failed("a trust store"))?;
+    match bundle {
+        Some(bundle) => {
+            for certificate in bundle.certificates() {
+                store.add_cert(certificate.clone()).map_err(failed("a CA certificate"))?;
+            }
+        }
+        None => system_roots(&mut store)?,
+    }
+    for list in lists.iter() {
+        ffi::add_crl(&mut store, list).map_err(failed("a CRL"))?;
+    }
+    // COMPAT: every certificate of the bundle is an anchor, an intermediate or the leaf
+    // itself included, as in Go.
+    let mut flags = X509VerifyFlags::PARTIAL_CHAIN;
+    let crl = X509VerifyFlags::CRL_CHECK
+        | X509VerifyFlags::EXTENDED_CRL_SUPPORT
+        | X509VerifyFlags::USE_DELTAS;
+    match check {
+        None => {}
+        Some(CrlCheck::Leaf) => flags |= crl,
+        Some(CrlCheck::Chain) => flags |= crl | X509VerifyFlags::CRL_CHECK_ALL,
+    }
+    store.set_flags(flags).map_err(failed("the flags of a trust store"))?;
+    store.set_purpose(X509PurposeId::SSL_CLIENT).map_err(failed("the purpose of a trust store"))?;
+    Ok(store.build())
 }
 
 /// The system's trust store. A vendored library looks for it where nobody put it, so the usual
 /// places are tried.
-fn system_roots(builder: &mut SslContextBuilder) -> Result<(), SetupError> {
-    builder
-        .set_default_verify_paths()
+fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
+    store
+        .set_default_paths()
         .map_err(|source| SetupError::Library { step: "the system's roots", source })?;
     if cfg!(feature = "vendored") && std::env::var_os("SSL_CERT_FILE").is_none() {
         let places = [
@@ -69,10 +225,24 @@ fn system_roots(builder: &mut SslContextBuilder) -> Result<(), SetupError> {
             "/etc/ssl/cert.pem",
         ];
         if let Some(place) = places.iter().find(|place| Path::new(place).exists()) {
-            builder
-                .set_ca_file(place)
-                .map_err(|source| SetupError::Library { step: "the system's roots", source })?;
+            for certificate in Bundle::load(Path::new(place))?.certificates() {
+                store
+                    .add_cert(certificate.clone())
+                    .map_err(|source| SetupError::Library { step: "the system's roots", source })?;
+            }
         }
     }
     Ok(())
+}
+
+/// OpenSSL's code for a certificate that is past its end or before its beginning.
+fn out_of_date(certificate: &X509Ref) -> Option<i32> {
+    let now = Asn1Time::days_from_now(0).ok()?;
+    if certificate.not_before() > now {
+        Some(openssl_sys::X509_V_ERR_CERT_NOT_YET_VALID)
+    } else if certificate.not_after() < now {
+        Some(openssl_sys::X509_V_ERR_CERT_HAS_EXPIRED)
+    } else {
+        None
+    }
 }
