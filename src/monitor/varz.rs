@@ -37,6 +37,7 @@ fn identity(monitor: &Monitor, fields: &mut Map<String, Value>) {
     }
     put(fields, "go", info.go.clone());
     put(fields, "natssl", info.natssl);
+    put_if(fields, "fips", crate::tls::fips_in_force());
     put(fields, "host", info.host.clone());
     put(fields, "port", info.port);
     put_if(fields, "auth_required", monitor.server.auth.required());

@@ -63,7 +63,7 @@ impl Server {
             version: COMPATIBLE_VERSION.to_owned(),
             proto: 1,
             git_commit: env!("NATSSL_COMMIT").to_owned(),
-            go: concat!("natssl ", env!("CARGO_PKG_VERSION")).to_owned(),
+            go: format!("natssl {}", crate::tls::VERSION),
             host,
             port,
             headers: options.headers,
@@ -73,7 +73,7 @@ impl Server {
             tls_available: tls.available,
             max_payload: options.max_payload,
             api_lvl: API_LEVEL,
-            natssl: env!("CARGO_PKG_VERSION"),
+            natssl: crate::tls::VERSION,
             ..Info::default()
         };
         Self {

@@ -3,6 +3,7 @@
 use super::context::{self, Plan, finding_index};
 use super::credential::{self, Credential};
 use super::error::{HandshakeError, SetupError};
+use super::fips::{Level, rehearsal, rules};
 use super::peer::{self, Peer};
 use super::policy::Policy;
 use super::ready::Ready;
@@ -10,7 +11,7 @@ use super::settings::{HandshakeFirst, Settings};
 use super::sniff::{self, ClientHello, Opening};
 use super::stream::{Socket, Stream};
 use super::trust::Bundle;
-use openssl::ssl::{Ssl, SslContext};
+use openssl::ssl::{Ssl, SslContext, SslVersion};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::Poll;
@@ -28,6 +29,7 @@ pub struct Acceptor {
     timeout: Duration,
     handshake_first: HandshakeFirst,
     connection_rate_limit: u64,
+    level: Level,
 }
 
 impl Acceptor {
@@ -37,15 +39,26 @@ impl Acceptor {
         let credentials = credential::load(settings)?;
         let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
         let policy = Policy::new(settings, inventory)?;
+        for (index, credential) in credentials.iter().enumerate() {
+            let place = || settings.certificate_places.get(index).cloned();
+            rules::check_credential(credential, inventory)
+                .map_err(|error| SetupError::NotApproved { error, place: place() })?;
+        }
         let plan = Plan {
             policy: &policy,
             verify: settings.verify,
             bundle: bundle.as_ref(),
+            level: inventory.level,
             tiers: inventory.version() >= (3, 5),
         };
         let mut contexts = Vec::with_capacity(credentials.len().max(1));
         for credential in &credentials {
             contexts.push(context::build(&plan, Some(credential))?);
+        }
+        if inventory.level > Level::Off {
+            for context in &contexts {
+                rehearsal::rehearse(context, &policy, inventory.level)?;
+            }
         }
         if contexts.is_empty() {
             contexts.push(context::build(&plan, None)?);
@@ -58,6 +71,7 @@ impl Acceptor {
             timeout: settings.timeout,
             handshake_first: settings.handshake_first,
             connection_rate_limit: settings.connection_rate_limit,
+            level: inventory.level,
         })
     }
 
@@ -187,6 +201,12 @@ impl Acceptor {
             let finding = tls.ssl().ex_data(finding_index());
             let finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
             return Err(HandshakeError::from_openssl(&error, hello.as_ref(), finding));
+        }
+        // POLICY: FIPS 140-3 IG D.Q: the key derivation of TLS 1.2 is approved only with RFC 7627.
+        // Modules refuse it themselves where they have the switch; OpenSSL answers for 1.2 only.
+        let tls12 = tls.ssl().version2() == Some(SslVersion::TLS1_2);
+        if self.level > Level::Off && tls12 && tls.ssl().extms_support() != Some(true) {
+            return Err(HandshakeError::NoExtendedMasterSecret);
         }
         let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
         let peer = Peer::of(tls.ssl());

@@ -1,6 +1,8 @@
 //! The only builder of a server's SSL_CTX. Every option is set here; no default is relied upon.
 
 use super::credential::Credential;
+use super::fips::Level;
+use super::provider;
 use super::error::{SetupError, VerifyFailure, verify_reason};
 use super::ffi;
 use super::names::Version;
@@ -11,7 +13,7 @@ use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
+    Ssl, SslContext, SslContextBuilder, SslMode, SslOptions, SslSessionCacheMode,
     SslVerifyMode, SslVersion,
 };
 use openssl::x509::{X509StoreContext, X509StoreContextRef};
@@ -31,6 +33,7 @@ pub struct Plan<'a> {
     /// Require and verify client certificates.
     pub verify: bool,
     pub bundle: Option<&'a Bundle>,
+    pub level: Level,
     /// At least OpenSSL 3.3: groups may be tiered, so that a hybrid both know is always used.
     pub tiers: bool,
 }
@@ -41,7 +44,11 @@ fn step<T>(step: &'static str, result: Result<T, ErrorStack>) -> Result<T, Setup
 
 /// Builds a context that serves `credential` under `plan`.
 pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslContext, SetupError> {
-    let mut builder = step("a context", SslContextBuilder::new(SslMethod::tls_server()))?;
+    let mut builder = step("a context", provider::new_context(plan.level))?;
+    if plan.level > Level::Off {
+        // POLICY: SP 800-131A r2: 112 bits of strength, in peers' chains too. Stricter stays.
+        builder.set_security_level(ffi::fips::security_level(&builder).max(2));
+    }
     versions(&mut builder, plan.policy)?;
     algorithms(&mut builder, plan)?;
     // A system-wide configuration may have switched it on.

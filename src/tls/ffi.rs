@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod fips;
+
 use foreign_types::ForeignTypeRef;
 use openssl::ssl::{SslContextRef, SslRef};
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
