@@ -192,7 +192,9 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
         tracing::warn!("{remark}");
     }
     if start.ready.level() > Level::Off && options.has_bcrypt_passwords() {
-        tracing::warn!("FIPS: bcrypt passwords are checked outside of the module; use 'natssl passwd'");
+        tracing::warn!(
+            "FIPS: bcrypt passwords are checked outside of the module; use 'natssl passwd'"
+        );
     }
     if options.has_plain_passwords() {
         tracing::warn!("Plaintext passwords detected, use nkeys or bcrypt");

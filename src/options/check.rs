@@ -55,9 +55,8 @@ impl Options {
     }
 
     fn has_passwords(&self, wanted: Form) -> bool {
-        let found = |secret: &crate::secret::Secret| {
-            !secret.is_empty() && form(secret.expose()) == wanted
-        };
+        let found =
+            |secret: &crate::secret::Secret| !secret.is_empty() && form(secret.expose()) == wanted;
         match &self.auth.credentials {
             Credentials::None => false,
             Credentials::Single { password, .. } => found(password),

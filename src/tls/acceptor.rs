@@ -119,16 +119,23 @@ impl Acceptor {
             "TLS groups: {}",
             list(self.policy.groups.iter().map(|group| group.name).collect())
         ));
+        let inventory = ready.inventory();
+        for group in &super::names::GROUPS {
+            if let Some(reason) = rules::group_refused(group, inventory) {
+                remarks.push(format!("TLS group {} is left out: {reason}", group.name));
+            }
+        }
         let missing: Vec<_> = super::names::GROUPS
             .iter()
-            .filter(|group| !ready.inventory().has_group(group))
+            .filter(|group| rules::group_refused(group, inventory).is_none())
+            .filter(|group| !inventory.has_group(group))
             .collect();
         if let Some(first) = missing.first() {
             remarks.push(format!(
                 "TLS groups not available: {} (need OpenSSL {} or later; this is {})",
                 list(missing.iter().map(|group| group.name).collect()),
                 first.since,
-                ready.inventory().library,
+                inventory.library,
             ));
         }
         remarks

@@ -1,20 +1,20 @@
 //! The only builder of a server's SSL_CTX. Every option is set here; no default is relied upon.
 
 use super::credential::Credential;
-use super::fips::Level;
-use super::provider;
 use super::error::{SetupError, VerifyFailure, verify_reason};
 use super::ffi;
+use super::fips::Level;
 use super::names::Version;
 use super::peer;
 use super::policy::Policy;
+use super::provider;
 use super::trust::{self, Bundle};
 use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMode, SslOptions, SslSessionCacheMode,
-    SslVerifyMode, SslVersion,
+    Ssl, SslContext, SslContextBuilder, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode,
+    SslVersion,
 };
 use openssl::x509::{X509StoreContext, X509StoreContextRef};
 use std::sync::{Mutex, OnceLock};

@@ -267,6 +267,11 @@ impl HandshakeError {
         /// ERR_LIB_SSL; the codes below are its reasons (openssl/sslerr.h).
         const LIB_SSL: i32 = 20;
         const ALERT: i32 = 1000;
+        /// ERR_LIB_PROV and its reason EMS_NOT_ENABLED (openssl/proverr.h).
+        const NO_EMS: (i32, i32) = (57, 233);
+        if stack.errors().iter().any(|e| (e.library_code(), e.reason_code()) == NO_EMS) {
+            return Self::NoExtendedMasterSecret;
+        }
         if first.library_code() != LIB_SSL {
             return Self::Protocol(super::error::stack(stack));
         }

@@ -26,10 +26,10 @@ mod trust;
 
 pub use acceptor::Acceptor;
 pub use error::{HandshakeError, SetupError};
+pub use fips::{Evidence, Level, Refusal, VERSION};
 pub use peer::Peer;
 pub use policy::Policy;
 pub use provider::Inventory;
-pub use fips::{Evidence, Level, Refusal, VERSION};
 pub use ready::{Ready, fips_in_force, start};
 pub use settings::{CertificateFiles, HandshakeFirst, Passphrase, Settings};
 pub use stream::{Socket, Stream};

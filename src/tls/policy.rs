@@ -46,8 +46,9 @@ fn choose_suites(
 ) -> Result<Vec<&'static Suite>, SetupError> {
     let asked = settings.suites.as_deref();
     for suite in asked.unwrap_or(&[]) {
-        rules::check_suite(suite, inventory).map_err(|error| {
-            SetupError::NotApproved { error, place: settings.place(suite.name) }
+        rules::check_suite(suite, inventory).map_err(|error| SetupError::NotApproved {
+            error,
+            place: settings.place(suite.name),
         })?;
     }
     if let Some(missing) = asked.unwrap_or(&[]).iter().find(|suite| !inventory.has_suite(suite)) {
@@ -84,8 +85,9 @@ fn choose_groups(
         return Ok(inventory.groups.iter().copied().filter(allowed).collect());
     };
     for group in asked {
-        rules::check_group(group, inventory).map_err(|error| {
-            SetupError::NotApproved { error, place: settings.place(group.name) }
+        rules::check_group(group, inventory).map_err(|error| SetupError::NotApproved {
+            error,
+            place: settings.place(group.name),
         })?;
     }
     if let Some(missing) = asked.iter().find(|group| !inventory.has_group(group)) {

@@ -36,9 +36,8 @@ impl Inventory {
             library: openssl::version::version().to_owned(),
             built_with: env!("NATSSL_OPENSSL_HEADERS"),
             level,
-            module: module.map(|line| {
-                format!("{}, {}", evidence.module_text(), line.certificate_text())
-            }),
+            module: module
+                .map(|line| format!("{}, {}", evidence.module_text(), line.certificate_text())),
             ed25519_approved: off || module.is_some_and(|line| line.ed25519.is_yes()),
             ml_kem_approved: off || module.is_some_and(|line| line.ml_kem.is_yes()),
             suites: SUITES.iter().filter(|suite| has_suite(suite, level)).collect(),
@@ -79,10 +78,7 @@ pub(super) fn new_context(level: Level) -> Result<SslContextBuilder, ErrorStack>
 }
 
 /// Does a scratch context take the setting? Failures leave nothing on the error queue.
-fn has(
-    level: Level,
-    set: impl FnOnce(&mut SslContextBuilder) -> Result<(), ErrorStack>,
-) -> bool {
+fn has(level: Level, set: impl FnOnce(&mut SslContextBuilder) -> Result<(), ErrorStack>) -> bool {
     let taken = new_context(level).and_then(|mut b| set(&mut b));
     let _ = ErrorStack::get();
     taken.is_ok()

@@ -3,6 +3,7 @@
 use openssl::error::ErrorStack;
 use openssl::ssl::SslContextBuilder;
 use openssl_sys::{OSSL_PARAM, OSSL_PROVIDER, SSL_CTX, SSL_METHOD};
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,13 +64,11 @@ unsafe extern "C" {
     fn EVP_SIGNATURE_fetch(c: *mut c_void, name: *const c_char, q: *const c_char) -> *mut c_void;
     fn EVP_SIGNATURE_get0_provider(it: *const c_void) -> *const OSSL_PROVIDER;
     fn EVP_SIGNATURE_free(it: *mut c_void);
-    fn EVP_KEM_fetch(c: *mut c_void, name: *const c_char, query: *const c_char) -> *mut c_void;
-    fn EVP_KEM_get0_provider(it: *const c_void) -> *const OSSL_PROVIDER;
-    fn EVP_KEM_free(it: *mut c_void);
 }
 
 /// Kinds of algorithms a provider implements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Digest,
     Cipher,
@@ -79,7 +78,21 @@ pub enum Kind {
     Key,
     KeyExchange,
     Signature,
-    Kem,
+}
+
+impl Kind {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+            Self::Cipher => "cipher",
+            Self::Mac => "MAC",
+            Self::Kdf => "KDF",
+            Self::Rand => "generator",
+            Self::Key => "keys",
+            Self::KeyExchange => "key exchange",
+            Self::Signature => "signature",
+        }
+    }
 }
 
 /// Name of the provider that would serve this algorithm under the default properties; `None`:
@@ -94,7 +107,6 @@ pub fn provider_of(kind: Kind, algorithm: &CStr) -> Option<String> {
         Kind::Key => (EVP_KEYMGMT_fetch, EVP_KEYMGMT_get0_provider, EVP_KEYMGMT_free),
         Kind::KeyExchange => (EVP_KEYEXCH_fetch, EVP_KEYEXCH_get0_provider, EVP_KEYEXCH_free),
         Kind::Signature => (EVP_SIGNATURE_fetch, EVP_SIGNATURE_get0_provider, EVP_SIGNATURE_free),
-        Kind::Kem => (EVP_KEM_fetch, EVP_KEM_get0_provider, EVP_KEM_free),
     };
     // SAFETY: null is the default library context, a null query leaves the default properties; the
     // fetched object is freed once, after its provider's name was copied.
@@ -128,47 +140,44 @@ pub fn folder(which: Folder) -> String {
     unsafe { text(OPENSSL_info(kind)) }
 }
 
-/// Initialises libcrypto without reading any configuration file. Must be the first call.
-/// OPENSSL_init_crypto(3).
-pub fn init_without_configuration() -> bool {
-    const OPENSSL_INIT_NO_LOAD_CONFIG: u64 = 0x80;
-    // SAFETY: no settings; the call may come at any time.
-    unsafe { OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, std::ptr::null()) == 1 }
+/// What [`init`] does with the system's configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Configuration {
+    Read,
+    Ignore,
 }
 
-/// Initialises libcrypto and reads the system's configuration file; unlike [`openssl::init`] it
-/// says when that failed. OPENSSL_init_crypto(3).
-pub fn init_with_configuration() -> Result<(), ErrorStack> {
-    const OPENSSL_INIT_LOAD_CONFIG: u64 = 0x40;
-    // SAFETY: as above.
-    match unsafe { OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, std::ptr::null()) } {
-        1 => Ok(()),
-        _ => Err(ErrorStack::get()),
-    }
+/// Initialises libcrypto; must be the first call. Unlike [`openssl::init`] it says whether the
+/// configuration could be read, and what OpenSSL noted meanwhile. OPENSSL_init_crypto(3).
+pub fn init(configuration: Configuration) -> (bool, ErrorStack) {
+    let option = match configuration {
+        Configuration::Read => 0x40,
+        Configuration::Ignore => 0x80,
+    };
+    // SAFETY: no settings; the call may come at any time.
+    let done = unsafe { OPENSSL_init_crypto(option, std::ptr::null()) } == 1;
+    (done, ErrorStack::get())
 }
 
 /// Runs a configuration text as if it stood in the configuration file: sections are found from
-/// `openssl_conf`. NCONF_load_bio(3), CONF_modules_load(3).
-pub fn configure(configuration: &str) -> Result<(), ErrorStack> {
+/// `openssl_conf`. Returns what OpenSSL noted; whether it had its effect, the caller has to ask.
+/// NCONF_load_bio(3), CONF_modules_load(3).
+pub fn configure(configuration: &str) -> ErrorStack {
     let length = c_int::try_from(configuration.len()).unwrap_or(c_int::MAX);
     // SAFETY: the BIO reads `configuration`, which outlives it; both objects are freed once and
     // not used afterwards; null means the default method, name and library context.
-    let loaded = unsafe {
+    unsafe {
         OPENSSL_load_builtin_modules();
         let bio = openssl_sys::BIO_new_mem_buf(configuration.as_ptr().cast(), length);
         let conf = NCONF_new(std::ptr::null_mut());
-        let mut loaded = 0;
-        if !bio.is_null() && !conf.is_null() {
-            loaded = NCONF_load_bio(conf, bio, std::ptr::null_mut());
-            if loaded > 0 {
-                loaded = CONF_modules_load(conf, std::ptr::null(), 0);
-            }
+        if !bio.is_null() && !conf.is_null() && NCONF_load_bio(conf, bio, std::ptr::null_mut()) > 0
+        {
+            CONF_modules_load(conf, std::ptr::null(), 0);
         }
         NCONF_free(conf);
         openssl_sys::BIO_free_all(bio);
-        loaded
-    };
-    if loaded > 0 { Ok(()) } else { Err(ErrorStack::get()) }
+    }
+    ErrorStack::get()
 }
 
 /// Makes `fips=yes` the default property of every fetch. EVP_default_properties_enable_fips(3).
@@ -178,11 +187,10 @@ pub fn require_fips_property() -> bool {
 }
 
 /// Loads a provider for as long as the process lives: the handle is never given back, because a
-/// provider without one is deactivated. OSSL_PROVIDER_try_load(3).
+/// provider without one is deactivated. No other provider is fallen back to. OSSL_PROVIDER_load(3).
 pub fn load_provider_for_ever(name: &CStr) -> Result<(), ErrorStack> {
-    // SAFETY: null is the default library context; 1 keeps the fallbacks as they are.
-    let provider =
-        unsafe { openssl_sys::OSSL_PROVIDER_try_load(std::ptr::null_mut(), name.as_ptr(), 1) };
+    // SAFETY: null is the default library context.
+    let provider = unsafe { openssl_sys::OSSL_PROVIDER_load(std::ptr::null_mut(), name.as_ptr()) };
     if provider.is_null() { Err(ErrorStack::get()) } else { Ok(()) }
 }
 
@@ -275,12 +283,13 @@ pub fn self_test(name: &CStr) -> Result<(), ErrorStack> {
     // SAFETY: null is the default library context; the handle is given back once. Loading an
     // active provider only counts a reference.
     let passed = unsafe {
-        let provider =
-            openssl_sys::OSSL_PROVIDER_try_load(std::ptr::null_mut(), name.as_ptr(), 1);
+        let provider = openssl_sys::OSSL_PROVIDER_try_load(std::ptr::null_mut(), name.as_ptr(), 1);
         if provider.is_null() {
             false
         } else {
+            SELF_TESTING.set(true);
             let passed = OSSL_PROVIDER_self_test(provider) == 1;
+            SELF_TESTING.set(false);
             openssl_sys::OSSL_PROVIDER_unload(provider);
             passed
         }
@@ -317,15 +326,24 @@ type Indicator = unsafe extern "C" fn(*const c_char, *const c_char, *const OSSL_
 /// Unapproved uses the module reported and that were denied.
 static DENIED: AtomicU64 = AtomicU64::new(0);
 
+thread_local! {
+    /// The self-tests of 3.5 use PBKDF2 with few iterations: denied that, the module would go into
+    /// its error state for good.
+    static SELF_TESTING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Makes the module fail whatever it would tolerate and calls unapproved.
 /// OSSL_INDICATOR_set_callback(3), in OpenSSL 3.4 and later; `false` where the library lacks it.
 pub fn deny_unapproved() -> bool {
     unsafe extern "C" fn deny(_: *const c_char, _: *const c_char, _: *const OSSL_PARAM) -> c_int {
+        if SELF_TESTING.get() {
+            return 1;
+        }
         DENIED.fetch_add(1, Ordering::Relaxed);
         0
     }
     // SAFETY: the symbol, where it exists, has this documented type; `deny` lives for ever, does
-    // not unwind and touches an atomic only.
+    // not unwind and touches an atomic and a thread-local number only.
     unsafe {
         let symbol = libc::dlsym(libc::RTLD_DEFAULT, c"OSSL_INDICATOR_set_callback".as_ptr());
         if symbol.is_null() {

@@ -7,7 +7,7 @@ use super::proof::{self, PROVIDER};
 use super::reason::{Reason, Refusal};
 use super::settings::{self, FipsSettings};
 use super::{Level, environment, library};
-use crate::tls::ffi;
+use crate::tls::ffi::{self, fips::Configuration};
 use openssl::error::{Error, ErrorStack};
 use std::path::Path;
 
@@ -49,10 +49,10 @@ fn steps(evidence: &mut Evidence) -> Result<(), Reason> {
     evidence.level = settings.level;
     evidence.settings_file.clone_from(&settings.file);
     evidence.demands = settings.demands;
-    initialise(settings.level)?;
+    let noted = initialise(settings.level)?;
     if ffi::fips_property() {
         evidence.route = Route::System;
-        load(PROVIDER, &settings, Vec::new())?;
+        load(PROVIDER, &settings, noted)?;
     } else {
         configure(evidence, &settings)?;
     }
@@ -73,28 +73,28 @@ fn steps(evidence: &mut Evidence) -> Result<(), Reason> {
 }
 
 /// `fips` reads the machine's configuration, because crypto-policies and the kernel flag work
-/// through it; `fips_strict` does not, because it usually activates the default provider.
-fn initialise(level: Level) -> Result<(), Reason> {
-    let read = match level {
-        Level::FipsStrict => {
-            ffi::fips::init_without_configuration();
-            Ok(())
-        }
-        Level::Off | Level::Fips => ffi::fips::init_with_configuration(),
+/// through it; `fips_strict` does not, because it usually activates the default provider. Returns
+/// the errors that OpenSSL noted and went on over.
+fn initialise(level: Level) -> Result<Vec<Error>, Reason> {
+    let (read, errors) = match level {
+        Level::FipsStrict => ffi::fips::init(Configuration::Ignore),
+        Level::Off | Level::Fips => ffi::fips::init(Configuration::Read),
     };
+    let errors = errors.errors().to_vec();
     // The crate would do this at some later call and ignore the result.
     openssl::init();
-    read.map_err(|errors| Reason::SystemConfig {
-        folder: settings::configuration_folder(),
-        errors: text(errors.errors()),
-    })
+    if read {
+        return Ok(errors);
+    }
+    let folder = settings::configuration_folder();
+    Err(Reason::SystemConfig { folder, errors: text(&errors) })
 }
 
 /// Activates the module from a configuration made here, the one way that works on every OpenSSL 3.
 fn configure(evidence: &mut Evidence, settings: &FipsSettings) -> Result<(), Reason> {
     let module = settings.module_file();
     if settings.module.is_some() || module.exists() {
-        settings::check_file(&module)?;
+        settings::check_module(&module)?;
     }
     let named = settings.module_config.is_some();
     let config = settings.module_configs().into_iter().find(|path| named || path.exists());
@@ -108,9 +108,8 @@ fn configure(evidence: &mut Evidence, settings: &FipsSettings) -> Result<(), Rea
         Some(path) => Some(plain_path(path)?),
         None => None,
     };
-    let result = ffi::fips::configure(&configuration(path, &parameters));
-    let before = result.err().map(|errors| errors.errors().to_vec()).unwrap_or_default();
-    load(PROVIDER, settings, before)
+    let noted = ffi::fips::configure(&configuration(path, &parameters));
+    load(PROVIDER, settings, noted.errors().to_vec())
 }
 
 /// A path that means the same inside an OpenSSL configuration.
@@ -127,10 +126,11 @@ fn plain_path(path: &Path) -> Result<&str, Reason> {
 }
 
 fn configuration(module: Option<&str>, parameters: &[(String, String)]) -> String {
+    // Without 'activate' the parameters are only put down; the load afterwards uses them, and says
+    // what is wrong, which an activation from a configuration does not.
     let mut text = String::from(
         "openssl_conf = natssl_init\n[natssl_init]\nproviders = natssl_providers\n\
-         [natssl_providers]\nfips = natssl_fips\nbase = natssl_base\n\
-         [natssl_base]\nactivate = 1\n[natssl_fips]\nactivate = 1\n",
+         [natssl_providers]\nfips = natssl_fips\n[natssl_fips]\n",
     );
     if let Some(path) = module {
         text.push_str(&format!("module = {path}\n"));
@@ -174,6 +174,9 @@ fn classify(errors: &[Error], settings: &FipsSettings) -> Reason {
         Reason::ModuleConfigMissing { looked_for: list.join(" or ") }
     } else if has(PROV, 214) {
         Reason::Integrity { module, errors: text(errors) }
+    } else if has(PROV, 212) {
+        // Invalid state: it had been started before, and failed.
+        Reason::SystemActivation { folder: settings::configuration_folder(), errors: text(errors) }
     } else if has(PROV, 216) {
         Reason::SelfTest { errors: text(errors) }
     } else if has(DSO, 103) {
@@ -221,7 +224,7 @@ mod tests {
         assert!(text.contains("module = /x/fips.so\n") && text.contains("module-mac = AB:CD\n"));
         assert!(text.contains("security-checks = 1\n") && !text.contains("security-checks = 0"));
         assert!(text.contains("tls1-prf-ems-check = 1\n") && !text.contains("install-"));
-        assert_eq!(text.matches("activate = 1\n").count(), 2);
+        assert!(!text.contains("activate"), "the load reports errors, a configuration does not");
         assert!(text.contains("hmac-key-check = 0\n"), "what is not forced stays");
         assert!(!configuration(None, &[]).contains("security-checks"), "Red Hat's needs none");
     }

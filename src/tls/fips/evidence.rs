@@ -5,7 +5,7 @@ use super::module::Module;
 use super::reason::Reason;
 use super::settings::Demands;
 use super::{Level, VERSION, VERSION_SUFFIX};
-use crate::tls::ffi::fips::ProviderFacts;
+use crate::tls::ffi::fips::{Kind, ProviderFacts};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -87,6 +87,7 @@ pub enum Route {
 /// One algorithm asked for without a query of its own.
 #[derive(Clone, Debug, Serialize)]
 pub struct Fetched {
+    pub kind: Kind,
     pub algorithm: &'static str,
     /// Must it be there?
     pub wanted: bool,
@@ -259,9 +260,9 @@ impl Evidence {
         for wanted in [true, false] {
             let fetched = self.fetches.iter().filter(|fetch| fetch.wanted == wanted);
             let names: Vec<_> = fetched
-                .map(|fetch| match &fetch.provider {
-                    Some(provider) => format!("{} ({provider})", fetch.algorithm),
-                    None => format!("{} (nobody)", fetch.algorithm),
+                .map(|fetch| {
+                    let provider = fetch.provider.as_deref().unwrap_or("nobody");
+                    format!("{} {} ({provider})", fetch.algorithm, fetch.kind.text())
                 })
                 .collect();
             line(if wanted { "must be there" } else { "must not be" }, &names.join(", "));

@@ -91,7 +91,8 @@ impl Module {
         }
     }
 
-    /// The certificate in words for logs: `certificate #4985 active (as of 2026-11-20)`.
+    /// The certificate in words: `version of certificate #4985 (active, 2026-11-20)`. Whether the
+    /// file was built by the validated procedure cannot be seen from here.
     pub fn certificate_text(&self) -> String {
         let status = match self.status {
             Status::Active => "active",
@@ -102,7 +103,7 @@ impl Module {
         };
         let date = if self.date.is_empty() { String::new() } else { format!(", {}", self.date) };
         match self.certificate {
-            Some(number) => format!("certificate #{number} ({status}{date})"),
+            Some(number) => format!("version of certificate #{number} ({status}{date})"),
             None => format!("no certificate ({status}{date})"),
         }
     }
@@ -169,7 +170,10 @@ mod tests {
             assert!(module.date.len() == 10 && module.source.len() > 8, "{module:?}");
             assert_eq!(module.x25519, Approved::No, "SP 800-56A r3 has no X25519: {module:?}");
             let listed = module.certificate.is_some();
-            assert!(listed || matches!(module.status, Status::None | Status::InReview | Status::Unknown));
+            assert!(
+                listed
+                    || matches!(module.status, Status::None | Status::InReview | Status::Unknown)
+            );
         }
     }
 
@@ -179,14 +183,18 @@ mod tests {
         assert_eq!(upstream("3.1.2").certificate, Some(4985));
         assert!(upstream("3.1.2").is_listed());
         assert!(!upstream("3.1.20").is_listed() && !upstream("3.1.5").is_listed());
-        assert_eq!(upstream("3.5.7").certificate_text(), "no certificate (not validated, 2026-11-20)");
+        assert_eq!(
+            upstream("3.5.7").certificate_text(),
+            "no certificate (not validated, 2026-11-20)"
+        );
         assert_eq!(upstream("3.5.4").status, Status::InReview);
         assert!(!upstream("3.0.8").is_listed(), "historical");
     }
 
     #[test]
     fn what_has_no_line_is_approved_for_nothing() {
-        for (name, version) in [("OpenSSL FIPS Provider", "4.0.0"), ("", ""), ("Another", "3.1.2")] {
+        for (name, version) in [("OpenSSL FIPS Provider", "4.0.0"), ("", ""), ("Another", "3.1.2")]
+        {
             let module = Module::find(name, version);
             assert_eq!(module, UNKNOWN);
             assert!(!module.ed25519.is_yes() && !module.ml_kem.is_yes() && !module.is_listed());

@@ -107,6 +107,7 @@ fn providers(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
 
 fn fetches(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
     let fetch = |(kind, name): (Kind, &'static CStr), wanted| Fetched {
+        kind,
         algorithm: name.to_str().unwrap_or_default(),
         wanted,
         provider: ffi::fips::provider_of(kind, name),
@@ -208,7 +209,8 @@ pub(super) fn named_module_runs(evidence: &mut Evidence, named: Option<&Path>) {
     let named = std::fs::canonicalize(named).unwrap_or_else(|_| named.to_owned());
     let runs = evidence.files.iter().find(|file| file.what == "module");
     if let Some(file) = runs.filter(|file| Path::new(&file.path) != named) {
-        let why = format!("{} runs as the module, and 'module' names {}", file.path, named.display());
+        let why =
+            format!("{} runs as the module, and 'module' names {}", file.path, named.display());
         evidence.reasons.push(Reason::Files { why });
     }
 }

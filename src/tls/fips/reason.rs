@@ -56,8 +56,11 @@ pub enum Reason {
     NoIndicator { library: String },
     /// `certificate: required`, and the module is not listed as active.
     NotListed { module: String, certificate: String },
-    /// A file that was named cannot be read.
+    /// A file that was named cannot be read or is broken.
     Unreachable { path: PathBuf, why: String },
+    /// The machine's own configuration asks for the module, and it did not start; OpenSSL keeps
+    /// the cause of that to itself.
+    SystemActivation { folder: String, errors: String },
 }
 
 impl Reason {
@@ -89,6 +92,7 @@ impl Reason {
             Self::NoIndicator { .. } => 23,
             Self::NotListed { .. } => 24,
             Self::Unreachable { .. } => 25,
+            Self::SystemActivation { .. } => 26,
         }
     }
 }
@@ -180,10 +184,9 @@ impl fmt::Display for Reason {
             Self::Random { errors } => {
                 write!(f, "the random number generator of the FIPS module failed ({errors})")
             }
-            Self::Switch { name, path } => write!(
-                f,
-                "the switch {name} of the FIPS module is off; set '{name} = 1' in {path}"
-            ),
+            Self::Switch { name, path } => {
+                write!(f, "the switch {name} of the FIPS module is off; set '{name} = 1' in {path}")
+            }
             Self::Files { why } => {
                 write!(f, "the libraries this process runs cannot be established: {why}")
             }
@@ -209,6 +212,12 @@ impl fmt::Display for Reason {
                 super::settings::FILE
             ),
             Self::Unreachable { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::SystemActivation { folder, errors } => write!(
+                f,
+                "the OpenSSL configuration in {folder} asks for the FIPS module, and the module \
+                 did not start ({errors}): most often 'module-mac' does not belong to the file; \
+                 run 'openssl fipsinstall' again, and see 'openssl list -providers'"
+            ),
         }
     }
 }

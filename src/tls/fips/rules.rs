@@ -78,10 +78,7 @@ pub fn check_group(group: &Group, inventory: &Inventory) -> Result<(), NotApprov
 }
 
 /// The server's own key and chain. POLICY: SP 800-52r2 section 3.2, SP 800-131A r2 section 3.
-pub fn check_credential(
-    credential: &Credential,
-    inventory: &Inventory,
-) -> Result<(), NotApproved> {
+pub fn check_credential(credential: &Credential, inventory: &Inventory) -> Result<(), NotApproved> {
     if inventory.level == Level::Off {
         return Ok(());
     }

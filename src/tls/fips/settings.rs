@@ -16,6 +16,7 @@ use crate::conf::{self, Entry, Source, Value};
 use crate::tls::ffi::fips::{Folder, folder};
 use serde::Serialize;
 use std::ffi::OsString;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -95,7 +96,7 @@ impl FipsSettings {
             text: format!("the name of {} is not text", path.display()),
         })?;
         let document = conf::parse(&Plain, name)
-            .map_err(|error| Reason::Settings { text: error.to_string() })?;
+            .map_err(|error| Reason::Settings { text: located(name, &error.to_string()) })?;
         for entry in document.root.iter() {
             self.read_key(entry)?;
         }
@@ -185,6 +186,40 @@ pub(super) fn check_file(path: &Path) -> Result<(), Reason> {
     Ok(())
 }
 
+/// Not every message of the language has its file.
+fn located(file: &str, text: &str) -> String {
+    if text.contains(file) { text.to_owned() } else { format!("{file}: {text}") }
+}
+
+/// The module's file, before the loader maps it: a file cut off would end the process by a signal.
+/// ELF-64 header: gABI chapter 4; the section headers stand last.
+pub(super) fn check_module(path: &Path) -> Result<(), Reason> {
+    check_file(path)?;
+    let wrong = |why: String| Reason::Unreachable { path: path.into(), why };
+    let mut header = [0; 64];
+    let mut file =
+        std::fs::File::open(path).map_err(|error| wrong(crate::tls::error::io_text(&error)))?;
+    let whole = file.read_exact(&mut header).is_ok()
+        && elf_end(&header)
+            .is_some_and(|end| file.metadata().is_ok_and(|facts| end <= facts.len()));
+    if whole { Ok(()) } else { Err(wrong("is no complete shared library".to_owned())) }
+}
+
+/// Where the section headers end; `None`: no ELF file, or one of 32 bits.
+fn elf_end(header: &[u8; 64]) -> Option<u64> {
+    const ELF_64: [u8; 5] = [0x7f, b'E', b'L', b'F', 2];
+    if header[..5] != ELF_64 {
+        return None;
+    }
+    let little = header[5] == 1;
+    let number = |bytes: &[u8]| {
+        let shift = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+        if little { bytes.iter().rev().fold(0, shift) } else { bytes.iter().fold(0, shift) }
+    };
+    let (start, size, count) = (&header[0x28..0x30], &header[0x3a..0x3c], &header[0x3c..0x3e]);
+    number(start).checked_add(number(size) * number(count))
+}
+
 /// Lines `name = value` of a `fipsmodule.cnf`, with the characters fipsinstall writes and no other,
 /// because they become part of a configuration.
 pub(super) fn module_parameters(path: &Path) -> Result<Vec<(String, String)>, Reason> {
@@ -194,8 +229,8 @@ pub(super) fn module_parameters(path: &Path) -> Result<Vec<(String, String)>, Re
     if length > FILE_MAX {
         return Err(wrong(format!("is longer than {FILE_MAX} bytes")));
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| wrong(crate::tls::error::io_text(&error)))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| wrong(crate::tls::error::io_text(&error)))?;
     parameters(&text).map_err(wrong)
 }
 
@@ -250,6 +285,18 @@ mod tests {
         ] {
             assert!(parameters(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_elf_file_has_an_end() {
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        let header: [u8; 64] = program[..64].try_into().unwrap();
+        let end = elf_end(&header).unwrap();
+        assert!(end > 64 && end <= program.len() as u64);
+        assert_eq!(elf_end(&[0; 64]), None);
+        let mut huge = header;
+        huge[0x28..0x30].fill(0xff);
+        assert_eq!(elf_end(&huge), None);
     }
 
     #[test]
