@@ -56,8 +56,8 @@ impl Acceptor {
             contexts.push(context::build(&plan, Some(credential))?);
         }
         if inventory.level > Level::Off {
-            for context in &contexts {
-                rehearsal::rehearse(context, &policy, inventory.level)?;
+            for (context, credential) in contexts.iter().zip(&credentials) {
+                rehearsal::rehearse(context, credential, &policy, inventory.level)?;
             }
         }
         if contexts.is_empty() {

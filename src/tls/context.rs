@@ -45,10 +45,6 @@ fn step<T>(step: &'static str, result: Result<T, ErrorStack>) -> Result<T, Setup
 /// Builds a context that serves `credential` under `plan`.
 pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslContext, SetupError> {
     let mut builder = step("a context", provider::new_context(plan.level))?;
-    if plan.level > Level::Off {
-        // POLICY: SP 800-131A r2: 112 bits of strength, in peers' chains too. Stricter stays.
-        builder.set_security_level(ffi::fips::security_level(&builder).max(2));
-    }
     versions(&mut builder, plan.policy)?;
     algorithms(&mut builder, plan)?;
     // A system-wide configuration may have switched it on.

@@ -5,7 +5,7 @@ use super::ffi;
 use super::fips::{Evidence, Level};
 use super::names::{GROUPS, Group, SIGNATURES, SUITES, Suite, Version};
 use openssl::error::ErrorStack;
-use openssl::ssl::{SslContextBuilder, SslMethod};
+use openssl::ssl::{SslContextBuilder, SslMethod, SslOptions};
 
 /// The library as probed at start.
 #[derive(Debug)]
@@ -69,12 +69,19 @@ impl Inventory {
 }
 
 /// A new context; at a FIPS level its algorithms are fetched with `fips=yes`, whatever becomes of
-/// the default properties.
+/// the default properties, and what a system-wide configuration says is only taken when stricter.
 pub(super) fn new_context(level: Level) -> Result<SslContextBuilder, ErrorStack> {
-    match level {
-        Level::Off => SslContextBuilder::new(SslMethod::tls_server()),
-        Level::Fips | Level::FipsStrict => ffi::fips::fips_context(),
+    /// SSL_OP_NO_EXTENDED_MASTER_SECRET (openssl/ssl.h).
+    const NO_EXTENDED_MASTER_SECRET: SslOptions = SslOptions::from_bits_retain(1);
+    if level == Level::Off {
+        return SslContextBuilder::new(SslMethod::tls_server());
     }
+    let mut builder = ffi::fips::fips_context()?;
+    // POLICY: SP 800-131A r2: 112 bits of strength, in peers' chains too.
+    builder.set_security_level(ffi::fips::security_level(&builder).max(2));
+    // POLICY: FIPS 140-3 IG D.Q.
+    builder.clear_options(NO_EXTENDED_MASTER_SECRET);
+    Ok(builder)
 }
 
 /// Does a scratch context take the setting? Failures leave nothing on the error queue.

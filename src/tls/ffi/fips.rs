@@ -1,7 +1,8 @@
 //! The C side of the FIPS activation and proof: configuration, providers, fetches.
 
+use foreign_types::ForeignTypeRef;
 use openssl::error::ErrorStack;
-use openssl::ssl::SslContextBuilder;
+use openssl::ssl::{SslContextBuilder, SslContextRef};
 use openssl_sys::{OSSL_PARAM, OSSL_PROVIDER, SSL_CTX, SSL_METHOD};
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
@@ -128,12 +129,14 @@ pub fn provider_of(kind: Kind, algorithm: &CStr) -> Option<String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Folder {
     Configuration,
+    Engines,
     Modules,
 }
 
 pub fn folder(which: Folder) -> String {
     let kind = match which {
         Folder::Configuration => 1001,
+        Folder::Engines => 1002,
         Folder::Modules => 1003,
     };
     // SAFETY: any number is allowed; the result is null or a constant string.
@@ -319,6 +322,20 @@ pub fn security_level(builder: &SslContextBuilder) -> u32 {
     // SAFETY: a live context, which is only read.
     let level = unsafe { openssl_sys::SSL_CTX_get_security_level(builder.as_ptr()) };
     u32::try_from(level).unwrap_or(0)
+}
+
+/// Lowest version a built context speaks, `0x0303` for TLS 1.2. SSL_CTX_get_min_proto_version(3).
+pub fn lowest_version(context: &SslContextRef) -> c_long {
+    const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
+    // SAFETY: a control without arguments on a live object.
+    unsafe {
+        openssl_sys::SSL_CTX_ctrl(
+            context.as_ptr(),
+            SSL_CTRL_GET_MIN_PROTO_VERSION,
+            0,
+            std::ptr::null_mut(),
+        )
+    }
 }
 
 type Indicator = unsafe extern "C" fn(*const c_char, *const c_char, *const OSSL_PARAM) -> c_int;

@@ -7,7 +7,8 @@ use super::module::Module;
 use super::reason::Reason;
 use super::settings::Demands;
 use super::{Level, maps};
-use crate::tls::ffi::{self, fips::Kind};
+use crate::tls::ffi;
+use crate::tls::ffi::fips::{Folder, Kind, folder};
 use crate::tls::peer::hex;
 use openssl::hash::{MessageDigest, hash};
 use std::ffi::CStr;
@@ -173,6 +174,8 @@ fn files(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
         Ok(sha256) => evidence.files.push(MappedFile { what, path: path.to_owned(), sha256 }),
         Err(why) => reasons.push(Reason::Files { why: format!("{path}: {why}") }),
     };
+    let engines = format!("{}/", folder(Folder::Engines));
+    let engine = mapped.iter().find(|path| engines.len() > 1 && path.starts_with(&engines));
     for path in &mapped {
         if Some(path) == program.as_ref() {
             found("program", path);
@@ -183,6 +186,9 @@ fn files(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
         } else if is_module(path) {
             found("module", path);
         }
+    }
+    if let Some(path) = engine {
+        reasons.push(Reason::Engine { path: path.clone() });
     }
     // One of each; a vendored build has the libraries inside the program.
     for what in ["program", "libcrypto", "libssl", "module"] {

@@ -61,6 +61,8 @@ pub enum Reason {
     /// The machine's own configuration asks for the module, and it did not start; OpenSSL keeps
     /// the cause of that to itself.
     SystemActivation { folder: String, errors: String },
+    /// An engine was loaded: it computes without asking any provider.
+    Engine { path: String },
 }
 
 impl Reason {
@@ -93,6 +95,7 @@ impl Reason {
             Self::NotListed { .. } => 24,
             Self::Unreachable { .. } => 25,
             Self::SystemActivation { .. } => 26,
+            Self::Engine { .. } => 27,
         }
     }
 }
@@ -212,6 +215,11 @@ impl fmt::Display for Reason {
                 super::settings::FILE
             ),
             Self::Unreachable { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Engine { path } => write!(
+                f,
+                "the OpenSSL engine {path} is loaded, and engines compute outside of the module; \
+                 take the section 'engines' out of openssl.cnf"
+            ),
             Self::SystemActivation { folder, errors } => write!(
                 f,
                 "the OpenSSL configuration in {folder} asks for the FIPS module, and the module \

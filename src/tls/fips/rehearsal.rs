@@ -2,9 +2,10 @@
 //! can serve, and what it negotiates is within policy.
 
 use super::Level;
+use crate::tls::credential::Credential;
 use crate::tls::error::SetupError;
 use crate::tls::ffi;
-use crate::tls::names::{GROUPS, Version};
+use crate::tls::names::{GROUPS, Group, KeyKind, Version};
 use crate::tls::policy::Policy;
 use crate::tls::provider;
 use openssl::error::ErrorStack;
@@ -43,16 +44,23 @@ impl Write for End {
     }
 }
 
+const TLS12: std::ffi::c_long = 0x0303;
 /// Turns of a handshake; TLS needs three.
 const TURNS_MAX: usize = 16;
 
-/// Shakes hands with every group of TLS 1.3 and once with TLS 1.2, as far as the policy has them.
-pub fn rehearse(context: &SslContext, policy: &Policy, level: Level) -> Result<(), SetupError> {
+/// Shakes hands with every group of TLS 1.3 and once with TLS 1.2, as far as policy and certificate
+/// have them.
+pub fn rehearse(
+    context: &SslContext,
+    credential: &Credential,
+    policy: &Policy,
+    level: Level,
+) -> Result<(), SetupError> {
     let failed = |what: String, reason: String| SetupError::Rehearsal { what, reason };
     if policy.max_version == Version::Tls13 {
         for group in &policy.groups {
             let what = format!("TLS 1.3 with group {}", group.name);
-            let negotiated = handshake(context, level, SslVersion::TLS1_3, group.openssl)
+            let negotiated = handshake(context, policy, level, SslVersion::TLS1_3, group.openssl)
                 .map_err(|reason| failed(what.clone(), reason))?;
             negotiated.within(policy).map_err(|reason| failed(what.clone(), reason))?;
             if negotiated.group != Some(group.id) {
@@ -60,16 +68,31 @@ pub fn rehearse(context: &SslContext, policy: &Policy, level: Level) -> Result<(
             }
         }
     }
-    // POLICY: SP 800-52r2 section 3.1: TLS 1.2 is served where it can be.
-    if policy.min_version == Version::Tls12 {
-        let classical = policy.groups.iter().filter(|group| !group.hybrid);
-        let names: Vec<_> = classical.map(|group| group.openssl).collect();
+    // POLICY: SP 800-52r2 section 3.1: TLS 1.2 is served, unless the system's policy forbids it.
+    let tls12 = policy.min_version == Version::Tls12 && serves_tls12(credential, policy);
+    if tls12 && ffi::fips::lowest_version(context) <= TLS12 {
+        // RFC 8422 section 5.1.1: a client names the curve of the certificate, too.
+        let curve = |group: &Group| credential.curve == Some(group.id);
+        let classical = GROUPS.iter().filter(|group| !group.hybrid);
+        let offered = classical.filter(|group| policy.groups.contains(group) || curve(group));
+        let names: Vec<_> = offered.map(|group| group.openssl).collect();
         let what = "TLS 1.2".to_owned();
-        let negotiated = handshake(context, level, SslVersion::TLS1_2, &names.join(":"))
+        let negotiated = handshake(context, policy, level, SslVersion::TLS1_2, &names.join(":"))
             .map_err(|reason| failed(what.clone(), reason))?;
         negotiated.within(policy).map_err(|reason| failed(what, reason))?;
     }
     Ok(())
+}
+
+/// Is there a suite of TLS 1.2 for this key, and a group without ML-KEM?
+fn serves_tls12(credential: &Credential, policy: &Policy) -> bool {
+    let kind = match credential.kind {
+        // RFC 8422 section 5.10: EdDSA keys use the ECDSA suites.
+        KeyKind::Ed25519 => KeyKind::Ecdsa,
+        kind => kind,
+    };
+    let mut suites = policy.suites_of(Version::Tls12);
+    suites.any(|suite| suite.auth == Some(kind)) && policy.groups.iter().any(|group| !group.hybrid)
 }
 
 struct Negotiated {
@@ -96,6 +119,7 @@ impl Negotiated {
 
 fn handshake(
     server: &SslContext,
+    policy: &Policy,
     level: Level,
     version: SslVersion,
     groups: &str,
@@ -106,6 +130,16 @@ fn handshake(
     client.set_min_proto_version(Some(version)).map_err(text)?;
     client.set_max_proto_version(Some(version)).map_err(text)?;
     client.set_groups_list(groups).map_err(text)?;
+    // Everything the server's policy has, so that defaults of the system do not matter.
+    let suites = |version| {
+        let names: Vec<_> = policy.suites_of(version).map(|suite| suite.openssl).collect();
+        names.join(":")
+    };
+    match version {
+        SslVersion::TLS1_3 => client.set_ciphersuites(&suites(Version::Tls13)).map_err(text)?,
+        _ => client.set_cipher_list(&suites(Version::Tls12)).map_err(text)?,
+    }
+    client.set_sigalgs_list(&policy.signatures.join(":")).map_err(text)?;
     let client = Ssl::new(&client.build()).map_err(text)?;
     let mut server = Ssl::new(server).map_err(text)?;
     // There is no client certificate to show; whether one is asked for is not rehearsed.

@@ -314,7 +314,8 @@ mod tests {
         assert_eq!(good.module.as_deref(), Some(Path::new("/x/fips.so")));
         assert!(good.demands.kernel && !good.demands.certificate);
         for (text, want) in [
-            ("level: off\n", "allowed: fips, fips_strict"),
+            ("level: off\n", "must be a text"),
+            ("level: default\n", "allowed: fips, fips_strict"),
             ("module: fips.so\n", "absolute path"),
             ("\nkernel: maybe\n", "fips.conf:2:"),
             ("certificate: true\n", "must be a text"),
