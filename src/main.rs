@@ -4,11 +4,13 @@
 
 mod tools;
 
-use natssl::cli::{self, CliError, Flags, Invocation};
+use natssl::cli::{self, CliError, Invocation};
 use natssl::conf;
+use natssl::limits;
 use natssl::net::FileSource;
+use natssl::net::moderation;
 use natssl::net::supervisor::{self, Start, StartError};
-use natssl::options::{Options, Problem};
+use natssl::options::{Flags, Options, Problem};
 use natssl::server::COMPATIBLE_VERSION;
 use natssl::tls::{self, Ready, Refusal};
 use std::path::Path;
@@ -125,7 +127,12 @@ fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
 
 /// Runs the server on its own runtime and turns the outcome into an exit code.
 fn run(start: Start, program: &str) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    tls::keep_freed_memory(limits::FREED_MEMORY);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(moderation::before_sleep)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("{program}: cannot start: {error}");

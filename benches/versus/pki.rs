@@ -1,8 +1,5 @@
 //! Throw-away certificates: one authority, server and client per key type, in a directory that ends with the run.
 
-// The bench is no server: nothing here has to go through a provider.
-#![allow(clippy::disallowed_methods)]
-
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,16 +1,23 @@
 //! Who a client is and what it may do.
 //!
 //! Passwords are compared by the seam, off the message path; here it is decided which stored value
-//! a CONNECT is measured against.
+//! a CONNECT is measured against, and which user a certificate is.
 
+pub mod mapping;
 mod permission;
+mod user;
 
+pub use mapping::Mapping;
 pub use permission::{Permissions, PublishCache, ReplyTracker, Subscribe};
 
-use crate::options::{AuthOptions, ConnectionTypes, Credentials};
+use crate::log::quoted;
+use crate::options::{AuthOptions, Credentials};
 use crate::proto::connect::ConnectOptions;
 use crate::secret::Secret;
+use crate::tls::Peer;
+use mapping::Mapper;
 use std::sync::Arc;
+use user::{KnownUser, Users};
 
 /// An identity the server knows.
 #[derive(Clone)]
@@ -18,6 +25,16 @@ pub struct Identity {
     /// Empty where there is no name (token, no authentication).
     pub name: String,
     pub permissions: Option<Arc<Permissions>>,
+}
+
+/// How a CONNECT came in.
+pub struct Arrival<'a> {
+    /// Names the connection in the log.
+    pub label: &'a str,
+    /// The listener maps certificates to users.
+    pub maps: bool,
+    /// The other end of its TLS connection; `None`: plaintext.
+    pub peer: Option<&'a Peer>,
 }
 
 /// What to do with a CONNECT.
@@ -32,18 +49,11 @@ pub enum Decision {
     },
 }
 
-struct KnownUser {
-    name: String,
-    password: Secret,
-    permissions: Option<Arc<Permissions>>,
-    standard: bool,
-}
-
 enum Rule {
     Open,
     Single { user: String, password: Secret },
     Token(Secret),
-    Users(Vec<KnownUser>),
+    Users(Users, Option<Mapper>),
 }
 
 /// The authentication rules of one configuration.
@@ -53,27 +63,20 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub fn new(options: &AuthOptions) -> Self {
+    /// `mapping` is that of the client listener.
+    pub fn new(options: &AuthOptions, mapping: &Mapping) -> Self {
         let rule = match &options.credentials {
             Credentials::None => Rule::Open,
             Credentials::Single { user, password } => {
                 Rule::Single { user: user.clone(), password: password.clone() }
             }
             Credentials::Token(token) => Rule::Token(token.clone()),
-            Credentials::Users(users) => Rule::Users(
-                users
-                    .iter()
-                    .map(|user| KnownUser {
-                        name: user.name.clone(),
-                        password: user.password.clone(),
-                        permissions: user
-                            .permissions
-                            .as_ref()
-                            .map(|p| Arc::new(Permissions::new(p))),
-                        standard: user.connection_types == ConnectionTypes::WithStandard,
-                    })
-                    .collect(),
-            ),
+            Credentials::Users(users) => {
+                let users = Users::new(users);
+                let maps = *mapping != Mapping::Off;
+                let mapper = maps.then(|| Mapper::new(mapping, users.standard()));
+                Rule::Users(users, mapper)
+            }
         };
         let no_auth_user = Some(options.no_auth_user.clone()).filter(|name| !name.is_empty());
         Self { rule, no_auth_user }
@@ -92,32 +95,41 @@ impl Auth {
     /// Who a client is that says nothing of itself.
     pub fn default_user(&self) -> Option<Identity> {
         let name = self.no_auth_user.as_ref()?;
-        let Rule::Users(users) = &self.rule else { return None };
-        let user = users.iter().find(|user| user.name == *name && user.standard)?;
-        Some(user.identity())
+        let Rule::Users(users, _) = &self.rule else { return None };
+        users.find(name).map(KnownUser::identity)
     }
 
-    pub fn decide(&self, connect: &ConnectOptions) -> Decision {
+    pub fn decide(&self, connect: &ConnectOptions, arrival: &Arrival<'_>) -> Decision {
         let nothing_said = connect.user.is_empty()
             && connect.pass.is_empty()
             && connect.auth_token.is_empty()
             && connect.nkey.is_empty();
+        let check = |user: &KnownUser| Decision::Check {
+            identity: user.identity(),
+            stored: user.password.clone(),
+            given: connect.pass.clone(),
+        };
         match &self.rule {
             Rule::Open => Decision::Accept(Identity { name: String::new(), permissions: None }),
-            Rule::Users(_) if nothing_said && self.no_auth_user.is_some() => {
-                self.default_user().map_or(Decision::Deny, Decision::Accept)
-            }
-            Rule::Users(users) => {
-                let user = users.iter().find(|user| user.name == connect.user);
-                match user.filter(|user| user.standard) {
-                    Some(user) => Decision::Check {
-                        identity: user.identity(),
-                        stored: user.password.clone(),
-                        given: connect.pass.clone(),
-                    },
+            // COMPAT: of a certificate nothing falls back to names, passwords or `no_auth_user`.
+            Rule::Users(users, Some(mapper)) if arrival.maps => {
+                match mapped(users, mapper, connect, arrival) {
+                    Some(user) => check(user),
                     None => Decision::Deny,
                 }
             }
+            Rule::Users(..) if nothing_said && self.no_auth_user.is_some() => {
+                self.default_user().map_or(Decision::Deny, Decision::Accept)
+            }
+            Rule::Users(users, mapper) => match users.find(&connect.user) {
+                Some(user) if mapper.is_some() && self.is_certificate_only(user) => {
+                    let (label, name) = (arrival.label, quoted(&user.name));
+                    tracing::debug!("{label} - User {name} requires a client certificate");
+                    Decision::Deny
+                }
+                Some(user) => check(user),
+                None => Decision::Deny,
+            },
             Rule::Token(token) => Decision::Check {
                 identity: Identity { name: String::new(), permissions: None },
                 stored: token.clone(),
@@ -131,10 +143,39 @@ impl Auth {
             },
         }
     }
-}
 
-impl KnownUser {
-    fn identity(&self) -> Identity {
-        Identity { name: self.name.clone(), permissions: self.permissions.clone() }
+    /// COMPAT: beside a listener that maps, a user without a password is whoever shows its
+    /// certificate there; its name alone opens no other listener.
+    fn is_certificate_only(&self, user: &KnownUser) -> bool {
+        user.standard && user.password.is_empty() && self.no_auth_user.as_ref() != Some(&user.name)
     }
 }
+
+fn mapped<'a>(
+    users: &'a Users,
+    mapper: &Mapper,
+    connect: &ConnectOptions,
+    arrival: &Arrival<'_>,
+) -> Option<&'a KnownUser> {
+    let label = arrival.label;
+    let Some(peer) = arrival.peer else {
+        tracing::debug!("{label} - User required in cert, no TLS connection state");
+        return None;
+    };
+    let Some(holder) = &peer.holder else {
+        tracing::debug!("{label} - User required in cert, no peer certificates found");
+        return None;
+    };
+    if peer.certificates.len() > 1 {
+        tracing::debug!("{label} - Multiple peer certificates found, selecting first");
+    }
+    let user = users.at(mapper.user_of(holder, label)?)?;
+    if !connect.user.is_empty() {
+        let given = quoted(&connect.user);
+        tracing::warn!("User {given} found in connect proto, but user required from cert");
+    }
+    Some(user)
+}
+
+#[cfg(test)]
+mod tests;

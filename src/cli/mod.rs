@@ -9,11 +9,12 @@ mod usage;
 
 use std::fmt;
 
-pub use flags::{FlagError, Flags, NumberError, Verbosity, parse};
+pub use flags::{FlagError, NumberError, parse};
 pub use send_signal::{SignalError, send};
 pub use usage::{tls_help, usage};
 
 use crate::log::quoted;
+use crate::options::Flags;
 
 /// What the operator wants done.
 pub enum Invocation {

@@ -140,6 +140,10 @@ const TLS_BLOCK: &str = r#"
         verify:         true
         # and take the user from them
         verify_and_map: true
+        # or from this part of them (natssl only)
+        # map: "san.uri"
+        # accept these public keys only, by their SHA-256
+        # pinned_certs: ["a755ab521d8e13d41da3a5ba88634fde3fd8984838cfc2b42bb993ba624f71ad"]
 
         cipher_suites: [
             "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",

@@ -1,4 +1,4 @@
-//! The language as a whole: spec/server.md 2.1 row by row, checked against nats-server 2.15.1.
+//! The language as a whole: each row checked against nats-server 2.15.1.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -7,6 +7,7 @@
 //! One task owns the stream; nobody else touches it. Reads go to a buffer of the worker thread, so
 //! an idle connection holds none; only an incomplete operation is kept.
 
+use super::moderation;
 use crate::limits::{CLOSE_FLUSH, READ_BUFFER, READ_PASSES};
 use crate::options::go_duration;
 use crate::server::Server;
@@ -319,6 +320,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 return Poll::Ready(Ok(Then::Read));
             }
             let step = self.client.input(&buffer[..end], now);
+            moderation::note(n, step.messages);
             self.need = step.need;
             self.carry.clear();
             self.carry.extend_from_slice(&buffer[step.consumed..end]);

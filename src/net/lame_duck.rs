@@ -5,7 +5,7 @@ use crate::session::CloseReason;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Ends when the last client is gone. COMPAT: intervals of spec/server.md 1.12.
+/// Ends when the last client is gone. COMPAT: nats-server's intervals.
 pub async fn run(server: Arc<Server>) {
     if server.registry.is_empty() {
         return;

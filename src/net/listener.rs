@@ -111,7 +111,7 @@ impl Listener {
         tracing::debug!("{} - Client connection closed: {reason}", handle.label());
     }
 
-    /// Up to the point where the client protocol begins (spec/tls.md 3.2).
+    /// Up to the point where the client protocol begins. COMPAT: the order is nats-server's.
     async fn establish(
         &self,
         mut socket: Socket<TcpStream>,
@@ -205,6 +205,7 @@ impl Listener {
                     peer.suite
                 );
                 tracing::debug!("{label} - TLS group {}, resumed {}", peer.group, peer.resumed);
+                handle.set_peer(peer);
                 Ok(stream)
             }
             Err(error) => {
@@ -217,6 +218,15 @@ impl Listener {
 
 fn log_failure(handle: &Handle, error: &HandshakeError) {
     let label = handle.label();
+    match error {
+        HandshakeError::NotPinned { key: Some(key) } => {
+            tracing::debug!("{label} - Failed pinned cert test for key id: {key}");
+        }
+        HandshakeError::NotPinned { key: None } => tracing::debug!(
+            "{label} - Failed pinned cert test as client did not provide a certificate"
+        ),
+        _ => {}
+    }
     if error.is_probe() {
         tracing::debug!("{label} - TLS handshake error: {error}");
     } else {

@@ -5,6 +5,7 @@ mod driver;
 mod files;
 mod lame_duck;
 mod listener;
+pub mod moderation;
 pub mod supervisor;
 
 pub use files::{FileSource, StartFiles};

@@ -125,6 +125,9 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
     tracing::info!("Listening for client connections on {address}");
     if let Some(acceptor) = &acceptor {
         tls_lines(start.ready, acceptor, options.allow_non_tls);
+        if options.maps_in_vain() {
+            tracing::warn!("verify_and_map has no effect without 'authorization {{ users }}'");
+        }
     }
     fips_lines(start.ready, &options, acceptor.is_some(), address);
     let mut files = StartFiles::default();
@@ -301,6 +304,8 @@ async fn start_monitors(
         // COMPAT: monitoring asks nobody for a certificate.
         let settings = options.tls.clone().map(|mut settings| {
             settings.verify = false;
+            settings.identify = false;
+            settings.pins = Vec::new();
             settings.timeout = crate::limits::MONITOR_HEADER_TIMEOUT;
             settings
         });
@@ -339,7 +344,7 @@ fn ports(
     serde_json::Value::Object(ports)
 }
 
-/// The signals of spec/server.md 3.2, caught from the moment this exists.
+/// The signals nats-server knows, caught from the moment this exists.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,

@@ -1,8 +1,9 @@
-//! Rules that span several keys. COMPAT: order and texts of nats-server (spec/server.md 2.5).
+//! Rules that span several keys. COMPAT: order and texts of nats-server.
 //! `-t` of nats-server leaves them out; here a file that passes `-t` also starts.
 
 use super::read::go_duration;
 use super::{Credentials, Options};
+use crate::auth::Mapping;
 use crate::log::quoted;
 use crate::tls::crypto::password::{Form, form};
 
@@ -41,7 +42,35 @@ impl Options {
                 ));
             }
         }
+        self.check_mapping()
+    }
+
+    /// Rules speak of users that exist. COMPAT: `verify_and_map` does without users.
+    fn check_mapping(&self) -> Result<(), String> {
+        let Mapping::Rules(rules) = &self.mapping else { return Ok(()) };
+        for rule in rules {
+            let at = &rule.position;
+            let Credentials::Users(users) = &self.auth.credentials else {
+                return Err(format!(
+                    "{at}: 'map' needs 'authorization {{ users }}': without users no certificate \
+                     is anybody"
+                ));
+            };
+            if let Some(name) = &rule.user
+                && !users.iter().any(|user| user.name == *name)
+            {
+                return Err(format!(
+                    "{at}: 'map' names the user {}, who is not present in 'authorization'",
+                    quoted(name)
+                ));
+            }
+        }
         Ok(())
+    }
+
+    /// COMPAT: nats-server maps only where there are users, and says nothing when there are none.
+    pub fn maps_in_vain(&self) -> bool {
+        self.mapping != Mapping::Off && !matches!(self.auth.credentials, Credentials::Users(_))
     }
 
     /// Are there passwords in plain text? nats-server warns about them.
@@ -61,7 +90,11 @@ impl Options {
             Credentials::None => false,
             Credentials::Single { password, .. } => found(password),
             Credentials::Token(token) => found(token),
-            Credentials::Users(users) => users.iter().any(|user| found(&user.password)),
+            // COMPAT: no password is a plain one, unless certificates stand in for it.
+            Credentials::Users(users) => users.iter().any(|user| {
+                let none = user.password.is_empty() && self.mapping == Mapping::Off;
+                found(&user.password) || (wanted == Form::Plain && none)
+            }),
         }
     }
 }

@@ -1,9 +1,100 @@
-//! Flags over the file: what the command line says wins.
+//! The command line as plain data, and how it is laid over the file: what a flag says wins.
 
 use super::{Credentials, MonitorListener, Options};
-use crate::cli::Flags;
+use crate::secret::Secret;
 use crate::tls::{CertificateFiles, Settings};
 use std::path::PathBuf;
+
+/// What the command line gave. `None` is "not given", which differs from a default because flags
+/// override the configuration file. No `Debug`: routes and cluster URLs carry passwords.
+#[derive(Clone, Default, PartialEq)]
+pub struct Flags {
+    pub host: Option<String>,
+    pub port: Option<i64>,
+    pub server_name: Option<String>,
+    pub pid_file: Option<String>,
+    pub http_port: Option<i64>,
+    pub https_port: Option<i64>,
+    pub config: Option<String>,
+    pub check: Option<bool>,
+    pub signal: Option<String>,
+    pub client_advertise: Option<String>,
+    pub ports_file_dir: Option<String>,
+
+    pub log_file: Option<String>,
+    pub logtime: Option<bool>,
+    pub logtime_utc: Option<bool>,
+    pub syslog: Option<bool>,
+    pub remote_syslog: Option<String>,
+    pub debug: Option<bool>,
+    pub trace: Option<bool>,
+    /// `-VV`
+    pub trace_verbose: Option<bool>,
+    /// `-DV`
+    pub debug_trace: Option<bool>,
+    /// `-DVV`
+    pub debug_trace_verbose: Option<bool>,
+    pub log_size_limit: Option<i64>,
+    pub max_traced_msg_len: Option<i64>,
+
+    pub jetstream: Option<bool>,
+    pub store_dir: Option<String>,
+
+    pub user: Option<String>,
+    pub pass: Option<Secret>,
+    pub auth: Option<Secret>,
+
+    pub tls: Option<bool>,
+    pub tls_verify: Option<bool>,
+    pub tls_cert: Option<String>,
+    pub tls_key: Option<String>,
+    pub tls_ca_cert: Option<String>,
+
+    pub routes: Option<String>,
+    pub cluster_listen: Option<String>,
+    pub cluster_name: Option<String>,
+    pub cluster_advertise: Option<String>,
+    pub no_advertise: Option<bool>,
+    pub connect_retries: Option<i64>,
+
+    pub profile: Option<i64>,
+    pub version: Option<bool>,
+    pub help: Option<bool>,
+    pub help_tls: Option<bool>,
+
+    /// What follows the flags.
+    pub words: Vec<String>,
+}
+
+/// Debug, trace and verbose trace as the flags together set them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verbosity {
+    pub debug: Option<bool>,
+    pub trace: Option<bool>,
+    pub trace_verbose: Option<bool>,
+}
+
+impl Flags {
+    /// COMPAT: the combined flags win over `-D` and `-V` wherever they stand, in the order `-DV`,
+    /// `-DVV`, `-VV`; each writes everything it names, so `-DV=false` turns both off.
+    pub fn verbosity(&self) -> Verbosity {
+        let mut verbosity = Verbosity { debug: self.debug, trace: self.trace, trace_verbose: None };
+        if self.debug_trace.is_some() {
+            verbosity.debug = self.debug_trace;
+            verbosity.trace = self.debug_trace;
+        }
+        if self.debug_trace_verbose.is_some() {
+            verbosity.debug = self.debug_trace_verbose;
+            verbosity.trace = self.debug_trace_verbose;
+            verbosity.trace_verbose = self.debug_trace_verbose;
+        }
+        if self.trace_verbose.is_some() {
+            verbosity.trace = self.trace_verbose;
+            verbosity.trace_verbose = self.trace_verbose;
+        }
+        verbosity
+    }
+}
 
 impl Options {
     /// Applies the flags. The error is for standard error, after the program's name.
@@ -88,6 +179,8 @@ impl Options {
             passphrase: old.passphrase,
             ca_file: path(&flags.tls_ca_cert),
             verify: flags.tls_verify == Some(true),
+            identify: old.identify,
+            pins: old.pins,
             timeout: old.timeout,
             handshake_first: old.handshake_first,
             connection_rate_limit: old.connection_rate_limit,

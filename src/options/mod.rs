@@ -7,14 +7,17 @@ mod auth;
 mod check;
 mod flags;
 mod keys;
+mod map;
 mod read;
 mod tls;
 mod top;
 
 pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
+pub use flags::{Flags, Verbosity};
 pub use keys::{KEYS, Key, Support};
 pub use read::{Problem, Severity, go_duration, host_port};
 
+use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
 use crate::tls::Settings;
@@ -80,6 +83,8 @@ pub struct Options {
     pub tls: Option<Settings>,
     /// Where the `tls` block stands, for errors found when its files are read.
     pub tls_position: Option<Position>,
+    /// How the client listener turns certificates into users.
+    pub mapping: Mapping,
     pub allow_non_tls: bool,
     pub auth: AuthOptions,
     pub server_tags: Vec<String>,
@@ -129,6 +134,7 @@ impl Default for Options {
             ports_file_dir: String::new(),
             tls: None,
             tls_position: None,
+            mapping: Mapping::Off,
             allow_non_tls: false,
             auth: AuthOptions::default(),
             server_tags: Vec::new(),
@@ -154,11 +160,15 @@ impl Options {
         })
     }
 
-    /// Certificates and CA named by the options, for messages.
+    /// Certificates, keys, CA and pinned certificates named by the options, for messages.
     pub fn tls_files(&self) -> Vec<PathBuf> {
         let Some(tls) = &self.tls else { return Vec::new() };
         let pairs = tls.certificates.iter().flat_map(|c| [c.certificate.clone(), c.key.clone()]);
-        pairs.chain(tls.ca_file.clone()).collect()
+        let pins = tls.pins.iter().filter_map(|pin| match pin {
+            crate::tls::Pin::Certificate(path) => Some(path.clone()),
+            crate::tls::Pin::Key(_) => None,
+        });
+        pairs.chain(tls.ca_file.clone()).chain(pins).collect()
     }
 }
 

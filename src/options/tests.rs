@@ -79,8 +79,8 @@ fn tls_block_errors() {
         ("tls { timeout: \"2\" }", "missing unit in duration \"2\""),
         ("tls { handshake_first: 1 }", "should be a boolean or a string, got int64"),
         ("tls { first: \"5\" }", "field \"first\"'s value \"5\" is invalid"),
-        ("tls { verify_and_map: true }", "not supported by this version"),
-        ("tls { pinned_certs: [\"x\"] }", "not supported by this version"),
+        ("tls { verify_and_map: 1 }", "expected 'verify_and_map' to be a boolean"),
+        ("tls { pinned_certs: [\"x\"] }", "'pinned_certs' key x does not look like"),
     ] {
         let problem = one_problem(text);
         assert!(problem.contains(want), "{text}: {problem}");

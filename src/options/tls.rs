@@ -1,10 +1,13 @@
-//! The `tls {}` block of the client listener. COMPAT: error texts of spec/tls.md 1.4.
+//! The `tls {}` block of the client listener. COMPAT: error texts of nats-server.
 
+use super::map;
 use super::read::{Problem, parse_duration, wrong_type};
+use crate::auth::Mapping;
+use crate::auth::mapping::Rule;
 use crate::conf::{Entry, Item, Map, Position, Value};
 use crate::limits::{TLS_FIRST_FALLBACK, TLS_TIMEOUT};
 use crate::tls::names::{self, Version};
-use crate::tls::{CertificateFiles, HandshakeFirst, Passphrase, Settings};
+use crate::tls::{CertificateFiles, HandshakeFirst, Passphrase, Pin, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,16 +21,19 @@ struct Block {
     key: Option<PathBuf>,
     pairs: Vec<CertificateFiles>,
     allow_insecure: bool,
+    verify_and_map: Option<bool>,
+    /// Where `map` stands, and its rules.
+    rules: Option<(Position, Vec<Rule>)>,
 }
 
 /// Reads the block. COMPAT: one error per block, the first in the order of the text.
-pub fn read(item: &Item, problems: &mut Vec<Problem>) -> Option<Settings> {
+pub fn read(item: &Item, problems: &mut Vec<Problem>) -> Option<(Settings, Mapping)> {
     let Value::Map(map) = &item.value else {
         problems.push(wrong_type(item, "map[string]interface {}"));
         return None;
     };
     match read_block(map, item, problems) {
-        Ok(settings) => Some(settings),
+        Ok(read) => Some(read),
         Err(problem) => {
             problems.push(problem);
             None
@@ -35,7 +41,7 @@ pub fn read(item: &Item, problems: &mut Vec<Problem>) -> Option<Settings> {
     }
 }
 
-fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<Settings> {
+fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Settings, Mapping)> {
     let mut block = Block::default();
     for entry in map.iter() {
         read_key(&mut block, entry, problems)?;
@@ -66,7 +72,22 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<Setti
         (None, Some(_)) => return Err(at("missing 'cert_file' in TLS configuration".to_owned())),
         (None, None) => block.settings.certificates = block.pairs,
     }
-    Ok(block.settings)
+    let mapping = match (block.rules, block.verify_and_map) {
+        (Some((position, _)), Some(false)) => {
+            let text = "'map' and 'verify_and_map: false' contradict each other: 'map' alone \
+                        switches mapping on";
+            return Err(Problem::at(&position, text));
+        }
+        (Some((_, rules)), _) => Mapping::Rules(rules),
+        (None, Some(true)) => Mapping::AnyName,
+        (None, _) => Mapping::Off,
+    };
+    if mapping != Mapping::Off {
+        // COMPAT: whatever `verify` says.
+        block.settings.verify = true;
+        block.settings.identify = true;
+    }
+    Ok((block.settings, mapping))
 }
 
 fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Read<()> {
@@ -98,11 +119,15 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         "insecure" => {
             boolean(entry, "insecure")?;
         }
-        "verify_and_map" => {
-            if boolean(entry, "verify_and_map")? {
-                return Err(unsupported("use 'verify: true' and passwords"));
-            }
+        "verify_and_map" => block.verify_and_map = Some(boolean(entry, "verify_and_map")?),
+        // Some documentation of nats-server has it so; nats-server itself does not know it.
+        "map_and_verify" => {
+            block.verify_and_map = Some(boolean(entry, "map_and_verify")?);
+            let text = "\"map_and_verify\" is taken for \"verify_and_map\"; nats-server only \
+                        knows the latter";
+            problems.push(Problem::warning(&entry.position, text));
         }
+        "map" => block.rules = Some((entry.position.clone(), map::read(entry)?)),
         "verify_cert_and_check_known_urls" => {
             if boolean(entry, "verify_cert_and_check_known_urls")? {
                 return Err(at(
@@ -142,17 +167,7 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
             };
             settings.connection_rate_limit = u64::try_from(value).unwrap_or(0);
         }
-        "pinned_certs" => match &item.value {
-            Value::Array(pins) if pins.is_empty() => {}
-            Value::Array(_) => return Err(unsupported("use 'verify: true' with your own CA")),
-            _ => {
-                return Err(at(
-                    "error parsing tls config, expected 'pinned_certs' to be a list of \
-                               hex-encoded sha256 of DER encoded SubjectPublicKeyInfo"
-                        .to_owned(),
-                ));
-            }
-        },
+        "pinned_certs" => settings.pins = pins(entry)?,
         "ocsp_peer" => {
             if !matches!(item.value, Value::Bool(false)) {
                 return Err(unsupported("take it out, or set it to false"));
@@ -224,6 +239,26 @@ fn list<T>(item: &Item, key: &str, find: impl Fn(&str) -> Result<T, String>) -> 
 fn positions(item: &Item) -> Vec<Position> {
     let Value::Array(items) = &item.value else { return Vec::new() };
     items.iter().map(|item| item.position.clone()).collect()
+}
+
+fn pins(entry: &Entry) -> Read<Vec<Pin>> {
+    const FORM: &str = "hex-encoded sha256 of DER encoded SubjectPublicKeyInfo";
+    let Value::Array(items) = &entry.item.value else {
+        let text =
+            format!("error parsing tls config, expected 'pinned_certs' to be a list of {FORM}");
+        return Err(Problem::at(&entry.position, text));
+    };
+    let one = |item: &Item| {
+        let Value::String(text) = &item.value else { return Err(wrong_type(item, "string")) };
+        Pin::parse(text).ok_or_else(|| {
+            let text = format!(
+                "error parsing tls config, 'pinned_certs' key {} does not look like {FORM}",
+                text.to_lowercase()
+            );
+            Problem::at(&item.position, text)
+        })
+    };
+    items.iter().map(one).collect()
 }
 
 fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {

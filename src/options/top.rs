@@ -187,7 +187,9 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
             boolean(item)?;
         }
         "tls" => {
-            options.tls = tls::read(item, problems);
+            let block = tls::read(item, problems);
+            (options.tls, options.mapping) =
+                block.map_or_else(Default::default, |(tls, map)| (Some(tls), map));
             options.tls_position = Some(item.position.clone());
         }
         "allow_non_tls" => options.allow_non_tls = boolean(item)?,

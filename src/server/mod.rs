@@ -55,7 +55,7 @@ impl Server {
     /// `port` is the bound one; `tls` what the listener does.
     pub fn new(identity: Identity, options: Options, port: u16, tls: TlsInfo) -> Self {
         let name = if options.server_name.is_empty() { &identity.id } else { &options.server_name };
-        let auth = Auth::new(&options.auth);
+        let auth = Auth::new(&options.auth, &options.mapping);
         let (host, port) = advertised(&options, port);
         let info = Info {
             server_id: identity.id.clone(),

@@ -3,7 +3,7 @@
 use super::connect::PasswordCheck;
 use super::handle::{Handle, SubRef};
 use super::{CloseReason, trace};
-use crate::auth::{Permissions, PublishCache};
+use crate::auth::{Decision, Permissions, PublishCache};
 use crate::limits;
 use crate::proto::connect::ConnectOptions;
 use crate::proto::{Op, Parser, ProtocolError, Step as Parsed, write};
@@ -20,6 +20,8 @@ pub struct Step {
     pub consumed: usize,
     /// Call again when this many bytes are there, counted from the unused ones.
     pub need: usize,
+    /// Messages published.
+    pub messages: u64,
     pub then: Then,
 }
 
@@ -144,8 +146,9 @@ impl Client {
                 Parsed::Error(error) => break Then::Close(self.refuse(&error)),
             }
         };
+        let messages = self.batch.in_messages;
         self.finish_batch();
-        Step { consumed: at, need, then }
+        Step { consumed: at, need, messages, then }
     }
 
     #[inline]
@@ -229,12 +232,25 @@ impl Client {
         if first.eq_ignore_ascii_case(&b'C') {
             return None;
         }
-        match self.server.auth.default_user() {
-            Some(identity) if !self.connect_received => {
+        let mut user = self.server.auth.default_user().filter(|_| !self.connect_received);
+        // COMPAT: where certificates are mapped, the certificate's user takes the place of the
+        // `no_auth_user`, if it has no password that only CONNECT could give.
+        if user.is_some() && self.maps() {
+            user = match self.decide() {
+                Decision::Accept(identity) => Some(identity),
+                Decision::Check { identity, stored, .. } => {
+                    self.connect.user.clone_from(&identity.name);
+                    stored.is_empty().then_some(identity)
+                }
+                Decision::Deny => None,
+            };
+        }
+        match user {
+            Some(identity) => {
                 self.accept_identity(identity);
                 None
             }
-            _ => Some(self.auth_violation()),
+            None => Some(self.auth_violation()),
         }
     }
 

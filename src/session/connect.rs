@@ -2,7 +2,7 @@
 
 use super::CloseReason;
 use super::client::{Client, Phase, Then};
-use crate::auth::{Decision, Identity};
+use crate::auth::{Arrival, Decision, Identity, Mapping};
 use crate::log::quoted;
 use crate::secret::Secret;
 use std::sync::Arc;
@@ -26,14 +26,32 @@ impl Client {
             self.drop_subscriptions();
         }
         self.connect_received = true;
-        match self.server.auth.decide(&self.connect) {
+        match self.decide() {
             Decision::Accept(identity) => self.accepted(identity, now),
             Decision::Deny => Then::Close(self.auth_violation()),
             Decision::Check { identity, stored, given } => {
+                // A certificate's user takes the place of whom the client named.
+                if !identity.name.is_empty() {
+                    self.connect.user.clone_from(&identity.name);
+                }
                 self.phase = Phase::Checking;
                 Then::Check(PasswordCheck { stored, given, identity })
             }
         }
+    }
+
+    pub(super) fn decide(&self) -> Decision {
+        let arrival = Arrival {
+            label: &self.handle.label(),
+            maps: self.maps(),
+            peer: self.handle.peer().map(|peer| &**peer),
+        };
+        self.server.auth.decide(&self.connect, &arrival)
+    }
+
+    /// Does the listener turn certificates into users?
+    pub(super) fn maps(&self) -> bool {
+        self.server.options.mapping != Mapping::Off
     }
 
     /// The outcome of a [`PasswordCheck`].
@@ -57,6 +75,7 @@ impl Client {
         self.parser.headers = headers;
         self.no_responders = self.connect.no_responders;
         self.handle.headers.store(headers, Ordering::Release);
+        self.handle.set_label(self.label(&identity));
         self.accept_identity(identity);
         self.start_pinging(now);
         self.send_ok();
@@ -67,8 +86,7 @@ impl Client {
         self.phase = Phase::Ready;
         self.permissions.clone_from(&identity.permissions);
         self.publish_cache.clear();
-        self.handle.set_permissions(identity.permissions.clone());
-        self.handle.set_label(self.label(&identity));
+        self.handle.set_permissions(identity.permissions);
     }
 
     /// `ip:port - cid:N - "v<version>:<lang>:<name>" - "<account>/user:<name>"`, empty parts left out.
@@ -86,6 +104,10 @@ impl Client {
         }
         if !parts.is_empty() {
             label.push_str(&format!(" - {}", quoted(&parts.join(":"))));
+        }
+        // COMPAT: who it is stands there only where somebody had to say.
+        if !self.server.auth.required() {
+            return label;
         }
         let mut who = self.server.account.name.clone();
         if !identity.name.is_empty() {

@@ -213,7 +213,7 @@ fn track_reply(subscription: &SubRef, reply: &[u8], now: Instant) {
     }
 }
 
-/// Subjects of the servers among themselves (spec/server.md 1.5).
+/// Subjects nats-server keeps for the servers among themselves.
 #[cold]
 fn is_reserved(subject: &[u8]) -> bool {
     [&b"_GR_."[..], b"$NRG.", b"$GR."].iter().any(|prefix| subject.starts_with(prefix))

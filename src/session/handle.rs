@@ -2,10 +2,11 @@
 
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
+use crate::tls::Peer;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// A client connection as the rest of the server sees it.
 pub struct Handle {
@@ -18,6 +19,8 @@ pub struct Handle {
     pub takes_async_info: AtomicBool,
     /// What the client's user may do; `None`: everything.
     permissions: RwLock<Option<Arc<Permissions>>>,
+    /// What the handshake established; empty before it and without TLS.
+    peer: OnceLock<Arc<Peer>>,
     /// Log label; grows with CONNECT.
     label: RwLock<Arc<str>>,
     /// Replies the client may send under `allow_responses`.
@@ -35,10 +38,22 @@ impl Handle {
             headers: AtomicBool::new(false),
             takes_async_info: AtomicBool::new(false),
             permissions: RwLock::new(None),
+            peer: OnceLock::new(),
             label: RwLock::new(format!("{address} - cid:{cid}").into()),
             replies: Mutex::default(),
             finished: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Who is at the other end of the TLS connection, for mapping and for checking again when
+    /// pins, CAs or CRLs change. `None`: plaintext, or still shaking hands.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.peer.get()
+    }
+
+    /// Called once, when the handshake is done.
+    pub fn set_peer(&self, peer: Peer) {
+        let _ = self.peer.set(Arc::new(peer));
     }
 
     pub fn label(&self) -> Arc<str> {

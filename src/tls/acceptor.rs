@@ -4,11 +4,13 @@ use super::context::{self, Plan, finding_index};
 use super::credential::{self, Credential};
 use super::error::{HandshakeError, SetupError};
 use super::fips::{Level, rehearsal, rules};
+use super::order;
 use super::peer::{self, Peer};
+use super::pins::Pins;
 use super::policy::Policy;
 use super::ready::Ready;
 use super::settings::{HandshakeFirst, Settings};
-use super::sniff::{self, ClientHello, Opening};
+use super::sniff::{self, ClientHello, Gathered, Opening};
 use super::stream::{Socket, Stream};
 use super::trust::Bundle;
 use openssl::ssl::{Ssl, SslContext, SslVersion};
@@ -26,6 +28,8 @@ pub struct Acceptor {
     credentials: Vec<Credential>,
     policy: Policy,
     verify: bool,
+    identify: bool,
+    pins: Pins,
     timeout: Duration,
     handshake_first: HandshakeFirst,
     connection_rate_limit: u64,
@@ -38,6 +42,7 @@ impl Acceptor {
         let inventory = ready.inventory();
         let credentials = credential::load(settings)?;
         let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
+        let pins = Pins::resolve(&settings.pins)?;
         let policy = Policy::new(settings, inventory)?;
         for (index, credential) in credentials.iter().enumerate() {
             let place = || settings.certificate_places.get(index).cloned();
@@ -68,6 +73,8 @@ impl Acceptor {
             credentials,
             policy,
             verify: settings.verify,
+            identify: settings.identify,
+            pins,
             timeout: settings.timeout,
             handshake_first: settings.handshake_first,
             connection_rate_limit: settings.connection_rate_limit,
@@ -81,6 +88,11 @@ impl Acceptor {
 
     pub fn verifies_clients(&self) -> bool {
         self.verify
+    }
+
+    /// Pins of this generation, for checking live connections again after a reload.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     pub fn timeout(&self) -> Duration {
@@ -144,6 +156,11 @@ impl Acceptor {
     /// Settings that will surprise somebody, for the log at warning level.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if !self.pins.is_empty() && !self.verify {
+            let text = "'pinned_certs' without 'verify' refuses every client: none is asked for a \
+                        certificate";
+            warnings.push(text.to_owned());
+        }
         for credential in &self.credentials {
             let curve = credential.curve.and_then(super::names::group_by_id);
             let tls12 = self.policy.min_version == super::names::Version::Tls12;
@@ -180,13 +197,16 @@ impl Acceptor {
         mut socket: Socket<T>,
         gate: &Semaphore,
     ) -> Result<(Stream<T>, Peer), HandshakeError> {
-        let hello = first_record(&mut socket).await?;
-        let index = credential::choose(&self.credentials, hello.as_ref());
+        let hello = client_hello(&mut socket).await?;
+        let index = credential::choose(&self.credentials, &self.policy, hello.as_ref());
         let library = |error: openssl::error::ErrorStack| {
             HandshakeError::Protocol(super::error::stack(&error))
         };
         let mut ssl = Ssl::new(&self.contexts[index]).map_err(library)?;
         ssl.set_ex_data(finding_index(), Mutex::new(None));
+        if let Some(hello) = &hello {
+            order::follow(&mut ssl, &self.policy, hello).map_err(library)?;
+        }
         let mut stream = Stream::tls(ssl, socket).map_err(library)?;
         let Stream::Tls(tls) = &mut stream else { return Err(HandshakeError::NotTls) };
         let result = loop {
@@ -216,7 +236,13 @@ impl Acceptor {
             return Err(HandshakeError::NoExtendedMasterSecret);
         }
         let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
-        let peer = Peer::of(tls.ssl());
+        let peer = Peer::of(tls.ssl(), self.identify);
+        // COMPAT: after the handshake and without an alert of its own; the client sees the end.
+        if !self.pins.allow(&peer) {
+            let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;
+            let key = peer.leaf().map(|leaf| leaf.spki_sha256.clone());
+            return Err(HandshakeError::NotPinned { key });
+        }
         Ok((stream, peer))
     }
 }
@@ -232,19 +258,20 @@ async fn woken() {
     .await;
 }
 
-/// Waits for a whole first record, so that a half-open connection holds its few bytes and no SSL
-/// object, and plaintext is answered with nothing.
-async fn first_record<T: AsyncRead + AsyncWrite + Unpin>(
+/// Waits for a whole ClientHello, so that a half-open connection holds its few bytes and no SSL
+/// object, and plaintext is answered with nothing. `None` is for OpenSSL to refuse.
+async fn client_hello<T: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut Socket<T>,
 ) -> Result<Option<ClientHello>, HandshakeError> {
+    let mut hello = Gathered::default();
     loop {
-        match sniff::opening(socket.sniffed()) {
-            Opening::Handshake => return Ok(sniff::client_hello(socket.sniffed())),
+        match hello.look(socket.sniffed()) {
+            Opening::Handshake => return Ok(sniff::client_hello(hello.message())),
             Opening::Other => return Err(HandshakeError::NotTls),
             Opening::Need(count) => match socket.sniff(count).await {
                 Ok(have) if have < count => {
                     // The end came early: a plaintext peer is still told from a broken TLS one.
-                    return Err(match sniff::opening(socket.sniffed()) {
+                    return Err(match hello.look(socket.sniffed()) {
                         Opening::Other => HandshakeError::NotTls,
                         _ => HandshakeError::Eof,
                     });

@@ -10,13 +10,14 @@ use super::policy::Policy;
 use super::provider;
 use super::trust::{self, Bundle};
 use crate::limits::TLS_READ_AHEAD;
+use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode,
-    SslVersion,
+    SniError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMode, SslOptions,
+    SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
-use openssl::x509::{X509StoreContext, X509StoreContextRef};
+use openssl::x509::{X509Ref, X509StoreContext, X509StoreContextRef};
 use std::sync::{Mutex, OnceLock};
 
 /// Where the verify callback leaves its finding.
@@ -34,7 +35,7 @@ pub struct Plan<'a> {
     pub verify: bool,
     pub bundle: Option<&'a Bundle>,
     pub level: Level,
-    /// At least OpenSSL 3.3: groups may be tiered, so that a hybrid both know is always used.
+    /// At least OpenSSL 3.5: groups may be tiered, so that a hybrid both know is always used.
     pub tiers: bool,
 }
 
@@ -63,8 +64,13 @@ pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslCont
     );
     builder.set_read_ahead(true);
     resumption(&mut builder, plan)?;
-    if let Some(credential) = credential {
-        certificate(&mut builder, credential)?;
+    match credential {
+        Some(credential) => certificate(&mut builder, credential)?,
+        // COMPAT: Go says unrecognized_name where it has no certificate at all.
+        None => builder.set_servername_callback(|_, alert| {
+            *alert = SslAlert::UNRECOGNIZED_NAME;
+            Err(SniError::ALERT_FATAL)
+        }),
     }
     if plan.verify {
         trust::apply(&mut builder, plan.bundle)?;
@@ -161,13 +167,31 @@ fn read_back(context: &SslContext, policy: &Policy) -> Result<(), SetupError> {
     }
 }
 
+/// OpenSSL's code for a certificate that is past its end or before its beginning.
+fn out_of_date(certificate: &X509Ref) -> Option<i32> {
+    let now = Asn1Time::days_from_now(0).ok()?;
+    if certificate.not_before() > now {
+        Some(openssl_sys::X509_V_ERR_CERT_NOT_YET_VALID)
+    } else if certificate.not_after() < now {
+        Some(openssl_sys::X509_V_ERR_CERT_HAS_EXPIRED)
+    } else {
+        None
+    }
+}
+
 /// Records why a certificate was refused and turns the result into the one whose alert Go sends.
 fn verify_callback(good: bool, context: &mut X509StoreContextRef) -> bool {
     if good {
         return true;
     }
     let code = context.error().as_raw();
-    let certificate = context.current_cert();
+    // COMPAT: Go looks at the dates of the client's own certificate before anything else. It is
+    // refused either way; only the reason changes.
+    let leaf = context.chain().and_then(|chain| chain.get(0));
+    let (code, certificate) = match leaf.and_then(|leaf| Some((out_of_date(leaf)?, leaf))) {
+        Some((code, leaf)) => (code, Some(leaf)),
+        None => (code, context.current_cert()),
+    };
     let time = |at: Option<&openssl::asn1::Asn1TimeRef>| {
         at.and_then(peer::rfc3339).unwrap_or_else(|| "unknown".to_owned())
     };

@@ -1,7 +1,8 @@
 //! Certificate chains with their keys: loading, checking, and the choice among several.
 
 use super::error::{PairError, SetupError};
-use super::names::{KeyKind, SUITES, Version};
+use super::names::{KeyKind, Version};
+use super::policy::Policy;
 use super::settings::{CertificateFiles, Settings};
 use super::sniff::ClientHello;
 use crate::limits::TLS_FILE_MAX;
@@ -140,24 +141,23 @@ fn leaf_names(leaf: &X509) -> Vec<String> {
 
 /// The credential for a ClientHello: the first that it can use, else the first of all
 /// (COMPAT: Go's `SupportsCertificate`).
-pub fn choose(credentials: &[Credential], hello: Option<&ClientHello>) -> usize {
+pub fn choose(credentials: &[Credential], policy: &Policy, hello: Option<&ClientHello>) -> usize {
     let Some(hello) = hello else { return 0 };
-    credentials.iter().position(|credential| credential.suits(hello)).unwrap_or(0)
+    credentials.iter().position(|credential| credential.suits(policy, hello)).unwrap_or(0)
 }
 
 impl Credential {
-    fn suits(&self, hello: &ClientHello) -> bool {
+    fn suits(&self, policy: &Policy, hello: &ClientHello) -> bool {
         let covers = |name: &String| self.names.iter().any(|known| name_matches(known, name));
         if !hello.server_name.as_ref().is_none_or(covers) {
             return false;
         }
-        if hello.versions.contains(&0x0304) {
+        if policy.negotiates_tls13(hello) {
             return hello.signatures.iter().any(|scheme| self.signs(*scheme));
         }
         let suite = hello.suites.iter().any(|id| {
-            SUITES.iter().any(|suite| {
+            policy.suites_of(Version::Tls12).any(|suite| {
                 suite.id == *id
-                    && suite.version == Version::Tls12
                     && match self.kind {
                         // RFC 8422 section 5.10: EdDSA keys use the ECDSA suites.
                         KeyKind::Ed25519 => suite.auth == Some(KeyKind::Ecdsa),
@@ -167,7 +167,9 @@ impl Credential {
         });
         let signature = hello.signatures.is_empty()
             || hello.signatures.iter().any(|scheme| self.signs(*scheme));
-        suite && signature
+        // In TLS 1.2 a client's groups are also the curves it can verify (RFC 8422 section 5.1.1).
+        let curve = self.curve.is_none_or(|curve| hello.groups.contains(&curve));
+        suite && signature && curve
     }
 
     /// Can the key make this signature scheme (RFC 8446 section 4.2.3)?

@@ -35,6 +35,11 @@ pub enum SetupError {
     /// `ca_file` without a certificate in it.
     NoCa,
     Passphrase(String),
+    /// `pinned_certs` names a file that holds no certificate, or one without a usable key.
+    Pin {
+        path: PathBuf,
+        source: Option<ErrorStack>,
+    },
     /// Nothing the peer could negotiate remains.
     NothingLeft {
         what: &'static str,
@@ -141,6 +146,14 @@ impl fmt::Display for SetupError {
             }
             Self::NoCa => f.write_str("failed to parse root ca certificate"),
             Self::Passphrase(text) => f.write_str(text),
+            Self::Pin { path, source } => {
+                let path = path.display();
+                write!(f, "error parsing tls config, 'pinned_certs' file {path} ")?;
+                match source {
+                    Some(error) => write!(f, "cannot be used: {}", stack(error)),
+                    None => f.write_str("holds no PEM certificate"),
+                }
+            }
             Self::NothingLeft { what } => write!(f, "no {what} is left to negotiate"),
             Self::NotApproved { error, .. } => error.fmt(f),
             Self::Rehearsal { what, reason } => write!(
@@ -212,6 +225,11 @@ pub enum HandshakeError {
     NoClientCertificate,
     /// The client's certificate was refused.
     Verify(VerifyFailure),
+    /// The handshake was good, but the client's key is not among the pinned ones. `key`: its pin;
+    /// `None`: it showed no certificate.
+    NotPinned {
+        key: Option<String>,
+    },
     Version {
         offered: Vec<u16>,
     },
@@ -237,7 +255,7 @@ pub struct VerifyFailure {
 }
 
 impl HandshakeError {
-    /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: spec/tls.md 3.3).
+    /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: nats-server).
     pub fn is_probe(&self) -> bool {
         matches!(self, Self::NotTls | Self::Timeout)
     }
@@ -311,6 +329,7 @@ impl fmt::Display for HandshakeError {
                     None => Ok(()),
                 }
             }
+            Self::NotPinned { .. } => f.write_str("certificate not pinned"),
             Self::Version { offered } => {
                 write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))
             }
@@ -383,7 +402,7 @@ fn alert_text(number: u8) -> String {
 }
 
 /// Go's words for a verification result, and the result whose alert Go would send: unknown
-/// authority 48, expired or not yet valid 45, everything else 42 (COMPAT: spec/tls.md 3.4).
+/// authority 48, expired or not yet valid 45, everything else 42 (COMPAT: Go's crypto/tls).
 pub(super) fn verify_reason(
     code: i32,
     now: &str,

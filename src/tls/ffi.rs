@@ -8,7 +8,9 @@
 pub mod fips;
 
 use foreign_types::ForeignTypeRef;
+use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextRef, SslRef};
+use openssl::x509::X509Ref;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::sync::OnceLock;
 
@@ -16,7 +18,23 @@ unsafe extern "C" {
     fn SSL_CTX_get_ciphers(ctx: *const openssl_sys::SSL_CTX) -> *mut openssl_sys::OPENSSL_STACK;
     fn SSL_CIPHER_get_protocol_id(cipher: *const openssl_sys::SSL_CIPHER) -> u16;
     fn SSL_CTX_set_default_read_buffer_len(ctx: *mut openssl_sys::SSL_CTX, len: usize);
+    fn X509_get_X509_PUBKEY(x: *const openssl_sys::X509) -> *mut c_void;
+    fn i2d_X509_PUBKEY(key: *const c_void, out: *mut *mut u8) -> c_int;
     fn EVP_default_properties_is_fips_enabled(libctx: *mut c_void) -> c_int;
+    fn X509_NAME_ENTRY_set(entry: *const openssl_sys::X509_NAME_ENTRY) -> c_int;
+}
+
+/// Asks the C library's allocator, OpenSSL's too, to keep up to `bytes` of freed memory instead of
+/// giving it back with every burst and faulting it in again with the next. mallopt(3).
+pub fn keep_freed_memory(bytes: c_int) {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: two numbers, no memory. A value the library refuses leaves its default.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let _ = bytes;
 }
 
 /// Ids of the suites a context will really offer, provider filtering included.
@@ -41,6 +59,38 @@ pub fn context_suites(context: &SslContextRef) -> Vec<u16> {
 pub fn set_read_buffer_len(context: &SslContextRef, len: usize) {
     // SAFETY: called while the context is being built, before any connection uses it.
     unsafe { SSL_CTX_set_default_read_buffer_len(context.as_ptr(), len) }
+}
+
+/// The key exchange groups of one connection, `:` between. SSL_set1_groups_list(3).
+pub fn set_groups_list(ssl: &mut SslRef, groups: &str) -> Result<(), ErrorStack> {
+    const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
+    let groups = CString::new(groups).map_err(|_| ErrorStack::get())?;
+    // SAFETY: a live object that is borrowed mutably; the string ends in NUL and is only read
+    // during the call.
+    let result = unsafe {
+        let list = groups.as_ptr().cast_mut().cast();
+        openssl_sys::SSL_ctrl(ssl.as_ptr(), SSL_CTRL_SET_GROUPS_LIST, 0, list)
+    };
+    if result == 1 { Ok(()) } else { Err(ErrorStack::get()) }
+}
+
+/// DER of a certificate's SubjectPublicKeyInfo, as it stands in the certificate: nothing is decoded
+/// and encoded again, which OpenSSL 3.0 takes as long for as for verifying a signature.
+/// i2d_X509_PUBKEY(3).
+pub fn public_key_der(certificate: &X509Ref) -> Option<Vec<u8>> {
+    // SAFETY: the key belongs to the certificate, which outlives both calls; the first call tells
+    // the length, the second writes that many bytes and moves its own copy of the pointer.
+    unsafe {
+        let key = X509_get_X509_PUBKEY(certificate.as_ptr());
+        if key.is_null() {
+            return None;
+        }
+        let len = usize::try_from(i2d_X509_PUBKEY(key, std::ptr::null_mut())).ok()?;
+        let mut der = vec![0; len];
+        let mut at = der.as_mut_ptr();
+        let written = usize::try_from(i2d_X509_PUBKEY(key, &mut at)).ok()?;
+        (written == len && len > 0).then_some(der)
+    }
 }
 
 /// Code point of the group of the present session; `None` before the handshake or without
@@ -79,6 +129,26 @@ pub fn dotted_oid(object: &openssl::asn1::Asn1ObjectRef) -> String {
         unsafe { openssl_sys::OBJ_obj2txt(text.as_mut_ptr().cast(), 256, object.as_ptr(), 1) };
     let length = usize::try_from(length).unwrap_or(0).min(text.len() - 1);
     String::from_utf8_lossy(&text[..length]).into_owned()
+}
+
+/// Which RDN of its name an entry belongs to; entries of one RDN share the number.
+/// X509_NAME_ENTRY_set(3).
+pub fn rdn_index(entry: &openssl::x509::X509NameEntryRef) -> c_int {
+    // SAFETY: a live entry, only read.
+    unsafe { X509_NAME_ENTRY_set(entry.as_ptr()) }
+}
+
+/// The ASN.1 tag of a string. ASN1_STRING_type(3).
+pub fn string_tag(string: &openssl::asn1::Asn1StringRef) -> c_int {
+    // SAFETY: a live string, only read.
+    unsafe { openssl_sys::ASN1_STRING_type(string.as_ptr()) }
+}
+
+/// The kind of an alternative name: the context tag of RFC 5280 section 4.2.1.6.
+/// GENERAL_NAME_get0_value(3).
+pub fn general_name_kind(name: &openssl::x509::GeneralNameRef) -> c_int {
+    // SAFETY: a live name, only read; the field is part of the public structure.
+    unsafe { (*name.as_ptr()).type_ }
 }
 
 /// A verification result by number. X509_STORE_CTX_set_error(3) takes any integer.

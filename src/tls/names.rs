@@ -1,7 +1,8 @@
 //! Every algorithm this server knows by name, as rows. No other file names one.
 //!
 //! The first column is nats-server's name (COMPAT: case-sensitive, also in its logs), then the
-//! code point of the IANA registry, then OpenSSL's name. Order is the order of preference.
+//! code point of the IANA registry, then OpenSSL's name. Order is the order of preference
+//! (COMPAT: that of Go's crypto/tls, insecure suites included).
 
 /// One cipher suite.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +15,16 @@ pub struct Suite {
     pub insecure: bool,
     /// Key type of the certificate it works with; `None` for TLS 1.3.
     pub auth: Option<KeyKind>,
+}
+
+impl Suite {
+    pub fn is_aes_gcm(&self) -> bool {
+        self.name.contains("_AES_") && self.name.contains("_GCM_")
+    }
+
+    pub fn is_chacha20(&self) -> bool {
+        self.name.contains("_CHACHA20_")
+    }
 }
 
 /// Protocol versions this server speaks. POLICY: SP 800-52r2 section 3.1 (1.2 and 1.3 only).
@@ -91,17 +102,18 @@ pub static SUITES: [Suite; 25] = [
     tls12("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", 0xc013, "ECDHE-RSA-AES128-SHA", Rsa),
     tls12("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", 0xc00a, "ECDHE-ECDSA-AES256-SHA", Ecdsa),
     tls12("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", 0xc014, "ECDHE-RSA-AES256-SHA", Rsa),
-    insecure("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", 0xc023, "ECDHE-ECDSA-AES128-SHA256", Ecdsa),
-    insecure("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", 0xc027, "ECDHE-RSA-AES128-SHA256", Rsa),
     insecure("TLS_RSA_WITH_AES_128_GCM_SHA256", 0x009c, "AES128-GCM-SHA256", Rsa),
     insecure("TLS_RSA_WITH_AES_256_GCM_SHA384", 0x009d, "AES256-GCM-SHA384", Rsa),
-    insecure("TLS_RSA_WITH_AES_128_CBC_SHA256", 0x003c, "AES128-SHA256", Rsa),
     insecure("TLS_RSA_WITH_AES_128_CBC_SHA", 0x002f, "AES128-SHA", Rsa),
     insecure("TLS_RSA_WITH_AES_256_CBC_SHA", 0x0035, "AES256-SHA", Rsa),
     // OpenSSL of every distribution is built without 3DES and RC4; known, so that the refusal is
     // exact.
     insecure("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", 0xc012, "ECDHE-RSA-DES-CBC3-SHA", Rsa),
     insecure("TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x000a, "DES-CBC3-SHA", Rsa),
+    // Go puts these behind all but RC4: its CBC with SHA-256 is not constant in time.
+    insecure("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", 0xc023, "ECDHE-ECDSA-AES128-SHA256", Ecdsa),
+    insecure("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", 0xc027, "ECDHE-RSA-AES128-SHA256", Rsa),
+    insecure("TLS_RSA_WITH_AES_128_CBC_SHA256", 0x003c, "AES128-SHA256", Rsa),
     insecure("TLS_ECDHE_ECDSA_WITH_RC4_128_SHA", 0xc007, "ECDHE-ECDSA-RC4-SHA", Ecdsa),
     insecure("TLS_ECDHE_RSA_WITH_RC4_128_SHA", 0xc011, "ECDHE-RSA-RC4-SHA", Rsa),
     insecure("TLS_RSA_WITH_RC4_128_SHA", 0x0005, "RC4-SHA", Rsa),

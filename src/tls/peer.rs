@@ -1,6 +1,7 @@
 //! Facts about the other end of a handshake, copied once into plain data.
 
 use super::ffi;
+use super::holder::Holder;
 use super::names;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::hash::{MessageDigest, hash};
@@ -21,6 +22,10 @@ pub struct Peer {
     pub resumed: bool,
     /// Certificates as sent, leaf first.
     pub certificates: Vec<PeerCertificate>,
+    /// Whom the leaf names; copied only where somebody asks ([`Settings::identify`]).
+    ///
+    /// [`Settings::identify`]: super::Settings::identify
+    pub holder: Option<Box<Holder>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +35,22 @@ pub struct PeerCertificate {
     pub spki_sha256: String,
     /// Hex SHA-256 of the DER certificate.
     pub sha256: String,
+    /// Serial number, big-endian without leading zeros, and the DER of the issuer's name: what a
+    /// CRL is searched by.
+    pub serial: Vec<u8>,
+    pub issuer: Vec<u8>,
+    /// End of validity in seconds since 1970.
+    pub not_after: i64,
 }
 
 impl Peer {
-    pub(super) fn of(ssl: &SslRef) -> Self {
+    /// The certificate the peer proved to own; `None`: it showed none.
+    pub fn leaf(&self) -> Option<&PeerCertificate> {
+        self.certificates.first()
+    }
+
+    /// `identify`: copy whom the leaf names.
+    pub(super) fn of(ssl: &SslRef, identify: bool) -> Self {
         let suite = ssl.current_cipher();
         let suite = suite.and_then(|c| c.standard_name()).unwrap_or("unknown").to_owned();
         let group = match ffi::negotiated_group(ssl) {
@@ -44,9 +61,13 @@ impl Peer {
             None => String::new(),
         };
         let mut certificates = Vec::new();
-        // On the accepting side OpenSSL's chain leaves the leaf out.
-        if let Some(leaf) = ssl.peer_certificate() {
-            certificates.extend(PeerCertificate::of(&leaf));
+        let mut holder = None;
+        // On the accepting side OpenSSL's chain leaves the leaf out. A leaf that cannot be described
+        // leaves no certificate: an intermediate must never stand in its place.
+        let described = ssl.peer_certificate().and_then(|x| Some((PeerCertificate::of(&x)?, x)));
+        if let Some((first, leaf)) = described {
+            certificates.push(first);
+            holder = identify.then(|| Box::new(Holder::of(&leaf)));
             for certificate in ssl.peer_cert_chain().into_iter().flatten() {
                 certificates.extend(PeerCertificate::of(certificate));
             }
@@ -61,17 +82,21 @@ impl Peer {
             server_name: ssl.servername(NameType::HOST_NAME).map(str::to_owned),
             resumed: ssl.session_reused(),
             certificates,
+            holder,
         }
     }
 }
 
 impl PeerCertificate {
     fn of(certificate: &X509Ref) -> Option<Self> {
-        let key = certificate.public_key().ok()?.public_key_to_der().ok()?;
+        let key = ffi::public_key_der(certificate)?;
         Some(Self {
             subject: subject_text(certificate),
             spki_sha256: hex(&hash(MessageDigest::sha256(), &key).ok()?),
             sha256: certificate_sha256(certificate)?,
+            serial: certificate.serial_number().to_bn().ok()?.to_vec(),
+            issuer: certificate.issuer_name().to_der().ok()?,
+            not_after: unix_seconds(certificate.not_after())?,
         })
     }
 }

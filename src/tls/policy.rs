@@ -5,6 +5,7 @@ use super::fips::rules;
 use super::names::{Group, SUITES, Suite, Version};
 use super::provider::Inventory;
 use super::settings::Settings;
+use super::sniff::ClientHello;
 
 /// What a listener will negotiate, in order of preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,11 @@ impl Policy {
             groups,
             signatures: signatures(inventory),
         })
+    }
+
+    /// Will this client get TLS 1.3? It does whenever both have it.
+    pub fn negotiates_tls13(&self, hello: &ClientHello) -> bool {
+        self.max_version == Version::Tls13 && hello.versions.contains(&0x0304)
     }
 
     pub fn suites_of(&self, version: Version) -> impl Iterator<Item = &'static Suite> + '_ {

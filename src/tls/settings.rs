@@ -1,6 +1,7 @@
 //! The `tls {}` block as a type: what the operator asked for, not yet what the library can do.
 
 use super::names::{Group, Suite, Version};
+use super::pins::Pin;
 use crate::conf::Position;
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -47,6 +48,10 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Require and verify client certificates.
     pub verify: bool,
+    /// Copy whom a client's certificate names into [`Peer::holder`](super::Peer::holder).
+    pub identify: bool,
+    /// The only keys clients may have; empty: any.
+    pub pins: Vec<Pin>,
     pub min_version: Version,
     /// Asked for by name; `None`: the default set.
     pub suites: Option<Vec<&'static Suite>>,
@@ -70,6 +75,8 @@ impl Default for Settings {
             passphrase: Passphrase::None,
             ca_file: None,
             verify: false,
+            identify: false,
+            pins: Vec::new(),
             min_version: Version::Tls12,
             suites: None,
             groups: None,

@@ -6,6 +6,7 @@
 //! ```
 
 use openssl::ssl::Ssl;
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,6 +15,12 @@ use tokio_openssl::SslStream;
 
 /// Records of one burst gathered before a write(2), in bytes: four full records.
 const GATHER: usize = 4 * (16 * 1024 + 256);
+
+thread_local! {
+    /// One gather buffer per worker thread, handed to whichever socket writes: it stays warm in
+    /// the cache, and the allocator is not asked for every burst.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The transport: bytes that were read ahead of the handshake come first, and TLS records are
 /// gathered so that one system call carries several.
@@ -74,8 +81,14 @@ impl<T: AsyncWrite + Unpin> Socket<T> {
             }
             self.written += n;
         }
-        self.out = Vec::new();
         self.written = 0;
+        if self.out.capacity() >= GATHER {
+            let mut spare = std::mem::take(&mut self.out);
+            spare.clear();
+            SPARE.set(spare);
+        } else {
+            self.out = Vec::new();
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -110,6 +123,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         let this = self.get_mut();
         if this.out.len() + data.len() > GATHER {
             ready!(this.poll_drain(cx))?;
+        }
+        if this.out.capacity() == 0 {
+            this.out = SPARE.take();
+            // A blocked connection may keep the thread's buffer: then there is a new one.
+            this.out.reserve(GATHER);
         }
         this.out.extend_from_slice(data);
         Poll::Ready(Ok(data.len()))

@@ -44,7 +44,7 @@ pub fn apply(builder: &mut SslContextBuilder, bundle: Option<&Bundle>) -> Result
         None => system_roots(builder)?,
     }
     // POLICY/COMPAT: every certificate of the bundle is an anchor, an intermediate or the leaf
-    // itself included, as in Go (spec/tls.md 1.6).
+    // itself included, as in Go. RFC 5280 section 6.1.1 leaves the choice of anchors open.
     builder
         .verify_param_mut()
         .set_flags(X509VerifyFlags::PARTIAL_CHAIN)

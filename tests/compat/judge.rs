@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const DIFFERENCES: &str = include_str!("differences.tsv");
 
 /// The groups of cases, one test each. The first part of every case's name.
-pub const GROUPS: [&str; 9] =
-    ["protocol", "subjects", "limits", "auth", "life", "tls", "config", "command", "monitor"];
+pub const GROUPS: [&str; 11] = [
+    "protocol", "subjects", "limits", "auth", "life", "tls", "map", "config", "command", "monitor",
+    "log",
+];
 
 /// Collects the outcome of one group.
 pub struct Judge {

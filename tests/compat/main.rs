@@ -6,6 +6,9 @@
 //! subject is what cargo built or `NATSSL_TEST_SUBJECT`. With nats-server as the subject too,
 //! the test tests itself: nothing may differ.
 
+// Peers of the server, not the server: nothing here has to go through a provider.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -62,6 +65,13 @@ fn tls() {
 }
 
 #[test]
+fn map() {
+    let judge = Judge::new("map");
+    cases::map::run(&judge);
+    judge.verdict();
+}
+
+#[test]
 fn config() {
     let judge = Judge::new("config");
     process::configs(&judge, cases::config::CHECKED);
@@ -80,6 +90,13 @@ fn command() {
 fn monitor() {
     let judge = Judge::new("monitor");
     cases::monitor::run(&judge);
+    judge.verdict();
+}
+
+#[test]
+fn log() {
+    let judge = Judge::new("log");
+    cases::syslog::run(&judge);
     judge.verdict();
 }
 

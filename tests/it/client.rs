@@ -131,9 +131,9 @@ async fn a_client_that_does_not_read_is_cut_off_and_others_are_not() {
     let nc = async_nats::connect(server.url()).await.unwrap();
     let mut sub = nc.subscribe("calm").await.unwrap();
     nc.flush().await.unwrap();
-    let payload: bytes::Bytes = vec![b'x'; 100_000].into();
+    let payload = "x".repeat(100_000);
     for _ in 0..400 {
-        nc.publish("flood", payload.clone()).await.unwrap();
+        nc.publish("flood", payload.clone().into()).await.unwrap();
         nc.flush().await.unwrap();
     }
     server.wait_for("Slow Consumer Detected: MaxPending of 1048576 Exceeded");

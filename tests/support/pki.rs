@@ -31,6 +31,8 @@ pub struct Pair {
 
 pub struct Pki {
     dir: TempDir,
+    /// What `ca` holds, for certificates made later.
+    pub root: Issuer,
     pub ca: PathBuf,
     pub intermediate_ca: PathBuf,
     /// A root that signed nothing a server should trust but `client_unknown_ca`.
@@ -62,9 +64,9 @@ pub struct Pki {
     pub encrypted_traditional: PathBuf,
 }
 
-struct Issuer {
-    cert: X509,
-    key: PKey<Private>,
+pub struct Issuer {
+    pub cert: X509,
+    pub key: PKey<Private>,
 }
 
 #[derive(Clone, Copy)]
@@ -99,10 +101,10 @@ impl Pki {
     pub fn new() -> Pki {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let to = Writer { dir: dir.path() };
-        let root = authority("natssl test root", None);
+        let authority_of_all = authority("natssl test root", None);
         let other = authority("natssl other root", None);
-        let middle = authority("natssl test intermediate", Some(&root));
-        let [root, other, middle] = [&root, &other, &middle];
+        let middle = authority("natssl test intermediate", Some(&authority_of_all));
+        let [root, other, middle] = [&authority_of_all, &other, &middle];
         use Life::{Future, Now, Past};
         use Purpose::{Any, Client, Server};
 
@@ -172,6 +174,7 @@ impl Pki {
                 &[&middle.cert],
             ),
             client_chain_incomplete: client("client-chain-incomplete", middle, Client, Now),
+            root: authority_of_all,
             dir,
         }
     }

@@ -184,6 +184,26 @@ impl Server {
         self.log.lines.lock().expect("log lock").all.join("\n")
     }
 
+    /// Lines from number `from` on, up to the first that holds this text; waits for it.
+    pub fn log_since(&self, from: usize, text: &str) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.log.lines.lock().expect("log lock");
+        loop {
+            let new = lines.all.get(from..).unwrap_or_default();
+            if let Some(last) = new.iter().position(|line| line.contains(text)) {
+                return new[..=last].to_vec();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !lines.ended, "{:?} never logged {text:?}", self.kind);
+            lines = self.log.changed.wait_timeout(lines, left).expect("log lock").0;
+        }
+    }
+
+    /// How many lines there are up to now.
+    pub fn log_len(&self) -> usize {
+        self.log.lines.lock().expect("log lock").all.len()
+    }
+
     /// How many lines hold this text up to now.
     pub fn logged(&self, text: &str) -> usize {
         self.log.lines.lock().expect("log lock").all.iter().filter(|l| l.contains(text)).count()

@@ -177,6 +177,10 @@ fn tables(pki: &Pki) -> Vec<Table> {
         "tls {{ certs: [ {{ cert_file: {:?}, key_file: {:?} }}, {{ cert_file: {:?}, key_file: {:?} }} ] }}\n",
         pki.server_rsa.cert, pki.server_rsa.key, pki.server.cert, pki.server.key
     );
+    let ecdsa_first = format!(
+        "tls {{ certs: [ {{ cert_file: {:?}, key_file: {:?} }}, {{ cert_file: {:?}, key_file: {:?} }} ] }}\n",
+        pki.server.cert, pki.server.key, pki.server_rsa.cert, pki.server_rsa.key
+    );
     vec![
         with("suites_ecdsa", ecdsa(""), offers("ECDSA")),
         with("curves_ecdsa", ecdsa(""), curves()),
@@ -186,6 +190,7 @@ fn tables(pki: &Pki) -> Vec<Table> {
         with("chain", block(&pki.server_chain, ""), versions()),
         with("expired_server", block(&pki.server_expired, ""), versions()),
         with("two_certificates", both_certs, choices()),
+        with("two_certificates_ecdsa_first", ecdsa_first, curves()),
         with("verify", ecdsa(&verify), identities(pki)),
         with("verify_rsa_server", rsa(&verify), identities(pki)),
         with(
