@@ -40,7 +40,8 @@ impl Acceptor {
     /// Loads, checks and builds everything; an acceptor that exists can serve.
     pub fn new(ready: Ready, settings: &Settings) -> Result<Self, SetupError> {
         let inventory = ready.inventory();
-        let credentials = credential::load(settings)?;
+        let credentials = credential::load(settings)
+            .map_err(|error| rules::explain(error, settings, inventory))?;
         let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
         let pins = Pins::resolve(&settings.pins)?;
         let policy = Policy::new(settings, inventory)?;

@@ -3,9 +3,10 @@
 
 use super::Level;
 use crate::tls::credential::Credential;
-use crate::tls::error::NotApproved;
+use crate::tls::error::{NotApproved, PairError, SetupError};
 use crate::tls::names::{GROUPS, Group, KeyKind, SUITES, Suite};
 use crate::tls::provider::Inventory;
+use crate::tls::settings::Settings;
 use openssl::nid::Nid;
 use openssl::x509::X509;
 
@@ -82,11 +83,10 @@ pub fn check_credential(credential: &Credential, inventory: &Inventory) -> Resul
     if inventory.level == Level::Off {
         return Ok(());
     }
-    let ed25519 = if inventory.ed25519_approved { ", Ed25519" } else { "" };
     let refuse = |what, name: String, reason: &str, accepted: String| {
         Err(NotApproved { what, name, reason: reason.to_owned(), accepted })
     };
-    let keys = format!("RSA of 2048 bits and more, ECDSA on P-256, P-384 or P-521{ed25519}");
+    let keys = accepted_keys(inventory);
     let bits = credential.key.bits();
     match credential.kind {
         KeyKind::Rsa if bits < RSA_BITS_MIN => {
@@ -115,6 +115,43 @@ pub fn check_credential(credential: &Credential, inventory: &Inventory) -> Resul
         }
     }
     Ok(())
+}
+
+fn accepted_keys(inventory: &Inventory) -> String {
+    let ed25519 = if inventory.ed25519_approved { ", Ed25519" } else { "" };
+    format!("RSA of 2048 bits and more, ECDSA on P-256, P-384 or P-521{ed25519}")
+}
+
+/// A key of a type or curve the module lacks does not even parse; says so where OpenSSL's words
+/// would not.
+pub fn explain(error: SetupError, settings: &Settings, inventory: &Inventory) -> SetupError {
+    let SetupError::Pair {
+        index,
+        reason: PairError::BadCertificate(stack) | PairError::BadKey(stack),
+        ..
+    } = &error
+    else {
+        return error;
+    };
+    if inventory.level == Level::Off {
+        return error;
+    }
+    let files = settings.certificates.get(*index);
+    let name = files.map_or(String::new(), |files| files.certificate.display().to_string());
+    let reason = format!(
+        "the module cannot read it or its key ({}); it is damaged, or of a type or curve the \
+         module does not have",
+        crate::tls::error::stack(stack)
+    );
+    SetupError::NotApproved {
+        error: NotApproved {
+            what: "certificate",
+            name,
+            reason,
+            accepted: accepted_keys(inventory),
+        },
+        place: settings.certificate_places.get(*index).cloned(),
+    }
 }
 
 /// The digest of a certificate's signature when it is broken. Nobody checks the signature of a
