@@ -106,6 +106,7 @@ const LENT: &[(&str, &str)] = &[
     ("auth/", "crate::log::quoted"),
     ("options/", "crate::log::quoted"),
     ("session/", "crate::log::quoted"),
+    ("session/", "crate::log::quoted_bytes"),
     ("server/", "crate::log::RateLimited"),
 ];
 

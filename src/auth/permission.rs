@@ -23,6 +23,16 @@ impl Entry {
     fn list(texts: &[String]) -> Vec<Self> {
         texts.iter().map(|text| Self::parse(text)).collect()
     }
+
+    /// As a deny entry: does it speak of subscriptions with this queue?
+    fn applies(&self, queue: Option<&[u8]>) -> bool {
+        self.queue.is_none() || queue.is_some_and(|queue| self.names_queue(queue))
+    }
+
+    /// Is there a queue in this entry, and is `queue` the same or covered by it?
+    fn names_queue(&self, queue: &[u8]) -> bool {
+        self.queue.as_deref().is_some_and(|q| q == queue || token::is_subset(queue, q))
+    }
 }
 
 pub struct Permissions {
@@ -53,54 +63,57 @@ impl Permissions {
         }
     }
 
-    /// May a message be published on `subject`? A wildcard in it must be covered whole.
+    /// May a message be published on `subject`? COMPAT: its wildcards are literal tokens, and a
+    /// subject with an empty token, which reaches nobody, is in no list.
     pub fn may_publish(&self, subject: &[u8]) -> bool {
+        let formed = !subject.split(|&b| b == b'.').any(<[u8]>::is_empty);
         let covers = |entries: &[Entry]| {
-            entries.iter().any(|entry| token::is_subset(subject, &entry.subject))
+            formed && entries.iter().any(|entry| token::matches(&entry.subject, subject))
         };
         self.publish_allow.as_deref().is_none_or(covers) && !covers(&self.publish_deny)
     }
 
     pub fn may_subscribe(&self, subject: &[u8], queue: Option<&[u8]>) -> Subscribe {
-        if let Some(allow) = &self.subscribe_allow {
-            let allowed = allow.iter().any(|entry| {
-                token::is_subset(subject, &entry.subject)
-                    && match (&entry.queue, queue) {
-                        (None, _) => true,
-                        (Some(pattern), Some(queue)) => token::is_subset(queue, pattern),
-                        (Some(_), None) => false,
-                    }
-            });
-            if !allowed {
-                return Subscribe::Denied;
-            }
+        let allowed =
+            self.subscribe_allow.as_deref().is_none_or(|list| allows(list, subject, queue));
+        if !allowed || denies(&self.subscribe_deny, subject, queue) {
+            return Subscribe::Denied;
         }
-        let applies = |entry: &&Entry| match (&entry.queue, queue) {
-            (None, _) => true,
-            (Some(pattern), Some(queue)) => token::is_subset(queue, pattern),
-            (Some(_), None) => false,
-        };
-        let mut overlaps = false;
-        for entry in self.subscribe_deny.iter().filter(applies) {
-            if token::is_subset(subject, &entry.subject) {
-                return Subscribe::Denied;
-            }
-            overlaps |= token::collide(subject, &entry.subject);
+        let overlaps =
+            |entry: &Entry| entry.applies(queue) && token::collide(subject, &entry.subject);
+        if self.subscribe_deny.iter().any(overlaps) {
+            Subscribe::Filtered
+        } else {
+            Subscribe::Allowed
         }
-        if overlaps { Subscribe::Filtered } else { Subscribe::Allowed }
     }
 
     /// May a message on `subject` reach a subscription that is filtered?
     pub fn may_receive(&self, subject: &[u8], queue: Option<&[u8]>) -> bool {
-        !self.subscribe_deny.iter().any(|entry| {
-            let applies = match (&entry.queue, queue) {
-                (None, _) => true,
-                (Some(pattern), Some(queue)) => token::is_subset(queue, pattern),
-                (Some(_), None) => false,
-            };
-            applies && token::matches(&entry.subject, subject)
-        })
+        !denies(&self.subscribe_deny, subject, queue)
     }
+}
+
+/// COMPAT: entries with a queue restrict. As soon as one reaches the subject, a queue subscription
+/// needs one that names its queue, whatever entries without a queue say.
+///
+/// nats-server takes a wildcard of the request for a literal token here, so that `s.*` lets `s.>`
+/// through and with it all that is under `s`. What is granted must be a subset here.
+fn allows(list: &[Entry], subject: &[u8], queue: Option<&[u8]>) -> bool {
+    let granting = || list.iter().filter(|entry| token::is_subset(subject, &entry.subject));
+    let restricting =
+        |entry: &Entry| entry.queue.is_some() && token::matches(&entry.subject, subject);
+    match queue {
+        Some(queue) if list.iter().any(restricting) => {
+            granting().any(|entry| entry.names_queue(queue))
+        }
+        _ => granting().any(|entry| entry.queue.is_none()),
+    }
+}
+
+/// COMPAT: a wildcard of the request is a literal token, so that `x.*` denies `x.>` whole.
+fn denies(list: &[Entry], subject: &[u8], queue: Option<&[u8]>) -> bool {
+    list.iter().any(|entry| entry.applies(queue) && token::matches(&entry.subject, subject))
 }
 
 /// A connection's memory of publish decisions and of replies it may still send.
@@ -196,6 +209,8 @@ mod tests {
             ("b.c.d", true),
             ("c", false),
             ("a.*", true),
+            ("a.>", true),
+            ("b..c", false),
         ] {
             assert_eq!(permissions.may_publish(subject.as_bytes()), want, "{subject}");
         }
@@ -222,6 +237,37 @@ mod tests {
         }
         assert!(!permissions.may_receive(b"foo.secret", None));
         assert!(permissions.may_receive(b"foo.other", None));
+    }
+
+    #[test]
+    fn entries_with_a_queue_restrict_queues() {
+        let permissions =
+            lists(Some(&["foo.>", "foo.a q1", "bar", "bar q*"]), &["foo.x.*", "foo.y.* g"]);
+        for (subject, queue, want) in [
+            ("foo.a", None, Subscribe::Allowed),
+            ("foo.a", Some("q1"), Subscribe::Allowed),
+            ("foo.a", Some("q3"), Subscribe::Denied),
+            ("foo.b", Some("q3"), Subscribe::Allowed),
+            ("bar", Some("q1"), Subscribe::Denied),
+            ("bar", Some("q*"), Subscribe::Allowed),
+            ("foo.x.>", None, Subscribe::Denied),
+            ("foo.y.>", None, Subscribe::Allowed),
+            ("foo.y.>", Some("g"), Subscribe::Denied),
+            ("foo.y.>", Some("h"), Subscribe::Allowed),
+        ] {
+            let got = permissions.may_subscribe(subject.as_bytes(), queue.map(str::as_bytes));
+            assert_eq!(got, want, "{subject} {queue:?}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_granted_as_a_subset_only() {
+        let permissions = lists(Some(&["s.*", "t.>", "t.* q"]), &[]);
+        for (subject, queue) in [("s.>", None), ("s.>", Some("q")), (">", None), ("t.>", Some("q"))]
+        {
+            let got = permissions.may_subscribe(subject.as_bytes(), queue.map(str::as_bytes));
+            assert_eq!(got, Subscribe::Denied, "{subject} {queue:?}");
+        }
     }
 
     #[test]

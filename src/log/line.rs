@@ -170,6 +170,18 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
+/// As [`quoted`], for bytes that need not be UTF-8.
+pub fn quoted_bytes(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        let valid = quoted(chunk.valid());
+        out.push_str(&valid[1..valid.len() - 1]);
+        chunk.invalid().iter().for_each(|byte| out.push_str(&format!("\\x{byte:02x}")));
+    }
+    out.push('"');
+    out
+}
+
 /// The system's words for an error as Go prints them: lower case, without the number.
 pub fn os_error_text(error: &std::io::Error) -> String {
     let text = error.to_string();

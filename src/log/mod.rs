@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use file::LogFile;
 use line::{Colours, Label, Stamp, early_line, push_line};
-pub use line::{os_error_text, quoted};
+pub use line::{os_error_text, quoted, quoted_bytes};
 pub use sampled::RateLimited;
 use subscriber::LineSubscriber;
 use syslog::Syslog;

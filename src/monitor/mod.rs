@@ -41,15 +41,7 @@ impl Monitor {
         tls: Option<Arc<Acceptor>>,
         not_after: Option<String>,
     ) -> Self {
-        let requests = PATHS.iter().map(|path| (*path, 0)).collect();
-        Self {
-            server,
-            port,
-            tls,
-            not_after,
-            requests: Mutex::new(requests),
-            gate: Semaphore::new(1),
-        }
+        Self { server, port, tls, not_after, requests: Mutex::default(), gate: Semaphore::new(1) }
     }
 
     /// Serves until the task is dropped.

@@ -120,6 +120,14 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
         let reason = format!("listen tcp {address}: bind: {error}");
         fatal(format!("Error listening on port: {address}, {}", crate::log::quoted(&reason)))
     })?;
+    if !options.client_advertise.is_empty() {
+        let value = &options.client_advertise;
+        if let Some(error) = crate::options::advertise_error(value) {
+            return Err(fatal(format!(
+                "Error setting server INFO with ClientAdvertise value of {value}, err={error}"
+            )));
+        }
+    }
     let server = Arc::new(Server::new(identity, options.clone(), address.port(), tls));
     let monitors = start_monitors(start, &server, acceptor.as_ref()).await?;
     tracing::info!("Listening for client connections on {address}");
@@ -132,9 +140,10 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
     fips_lines(start.ready, &options, acceptor.is_some(), address);
     let mut files = StartFiles::default();
     if !options.pid_file.is_empty() {
-        files
-            .write_pid(&options.pid_file)
-            .map_err(|error| fatal(format!("Could not write pidfile: {error}")))?;
+        files.write_pid(&options.pid_file).map_err(|error| {
+            let (file, words) = (&options.pid_file, crate::log::os_error_text(&error));
+            fatal(format!("Could not write pidfile: open {file}: {words}"))
+        })?;
     }
     if !options.ports_file_dir.is_empty() {
         let ports = ports(&options, tls, address, &monitors);

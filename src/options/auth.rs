@@ -70,14 +70,19 @@ impl Default for ResponseLimit {
     }
 }
 
-pub fn warn_long_timeout(timeout: Duration, position: &Position, problems: &mut Vec<Problem>) {
+/// `written` is the value for the text.
+pub fn warn_long_timeout(
+    timeout: Duration,
+    written: &str,
+    position: &Position,
+    problems: &mut Vec<Problem>,
+) {
     if timeout > Duration::from_secs(60) {
         problems.push(Problem::warning(
             position,
             format!(
-                "timeout of {} ({:.6} seconds) is high, consider keeping it under 60 seconds. \
+                "timeout of {written} ({:.6} seconds) is high, consider keeping it under 60 seconds. \
                  possibly caused by unquoted duration; use '1m' instead of 1m, for example",
-                super::read::go_duration(timeout),
                 timeout.as_secs_f64(),
             ),
         ));
@@ -123,7 +128,12 @@ fn read_key(
         "token" => block.token = Some(stored(entry)?),
         "timeout" => {
             let timeout = timeout(entry)?;
-            warn_long_timeout(timeout, &entry.position, problems);
+            let mut high = Vec::new();
+            warn_long_timeout(timeout, &as_written(&entry.item.value), &entry.position, &mut high);
+            for problem in &mut high {
+                problem.text.insert_str(0, "invalid use of field \"timeout\": ");
+            }
+            problems.append(&mut high);
             options.timeout = Some(timeout);
         }
         "users" => block.users = Some(users(&entry.item, problems)?),
@@ -186,6 +196,15 @@ fn combine(block: Block, item: &Item) -> Read<Credentials> {
         list.push(user);
     }
     Ok(if list.is_empty() { Credentials::None } else { Credentials::Users(list) })
+}
+
+fn as_written(value: &Value) -> String {
+    match value {
+        Value::Integer(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::String(text) => text.clone(),
+        other => other.go_type_name().to_owned(),
+    }
 }
 
 /// A password or token, refused at once when it is a hash nobody could check.
@@ -273,7 +292,9 @@ fn user(map: &Map, item: &Item) -> Read<User> {
         }
     }
     if user.name.is_empty() {
-        return Err(Problem::at(&item.position, "User entry requires a user"));
+        // COMPAT: nats-server names the last key it looked at.
+        let position = map.iter().last().map_or(&item.position, |entry| &entry.position);
+        return Err(Problem::at(position, "User entry requires a user"));
     }
     Ok(user)
 }
@@ -348,6 +369,12 @@ type Side = (Option<Vec<String>>, Vec<String>);
 
 fn side(item: &Item, queues: bool) -> Read<Side> {
     let Value::Map(map) = &item.value else {
+        if !matches!(item.value, Value::String(_) | Value::Array(_)) {
+            let kind = item.value.go_type_name();
+            return Err(Problem::nowhere(format!(
+                "Expected subject permissions to be a subject, or array of subjects, got {kind}"
+            )));
+        }
         return Ok((Some(subjects(item, queues)?), Vec::new()));
     };
     let (mut allow, mut deny) = (None, Vec::new());

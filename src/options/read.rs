@@ -107,7 +107,14 @@ pub fn duration(entry: &Entry, problems: &mut Vec<Problem>) -> Result<Duration, 
                 Problem::at(&entry.position, format!("{key} value can not be negative"))
             })
         }
-        _ => Err(wrong_type(&entry.item, "string")),
+        _ => {
+            // COMPAT: what is neither text nor number gets both.
+            problems.push(wrong_type(&entry.item, "int64"));
+            Err(Problem::warning(
+                &entry.position,
+                format!("invalid use of field \"{key}\": {key} should be converted to a duration"),
+            ))
+        }
     }
 }
 
@@ -182,6 +189,21 @@ pub fn go_duration(duration: Duration) -> String {
         (0, minutes) => format!("{minutes}m{seconds}s"),
         (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
     }
+}
+
+/// What is wrong with a `client_advertise`, in Go's words. COMPAT: a host alone is right.
+pub fn advertise_error(text: &str) -> Option<String> {
+    if text.starts_with('[') && text.ends_with(']') {
+        return None;
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        return Some(format!("address {text}: too many colons in address"));
+    }
+    port.trim()
+        .parse::<i64>()
+        .is_err()
+        .then(|| format!("strconv.Atoi: parsing {}: invalid syntax", crate::log::quoted(port)))
 }
 
 /// `host:port`, `[v6]:port`, `:port` or a port alone.

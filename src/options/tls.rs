@@ -1,7 +1,7 @@
 //! The `tls {}` block of the client listener. COMPAT: error texts of nats-server.
 
 use super::map;
-use super::read::{Problem, parse_duration, wrong_type};
+use super::read::{Problem, parse_duration, string, wrong_type};
 use crate::auth::Mapping;
 use crate::auth::mapping::Rule;
 use crate::conf::{Entry, Item, Map, Position, Value};
@@ -174,10 +174,23 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
             }
         }
         "cert_store" => {
-            return Err(at("cert_store not compatible with current operating system".to_owned()));
+            let known = ["windowscurrentuser", "windowslocalmachine"];
+            return Err(at(match string(item)?.to_lowercase().as_str() {
+                "" => "expected 'cert_store' to be a valid non-empty string".to_owned(),
+                store if known.contains(&store) => {
+                    "cert_store not compatible with current operating system".to_owned()
+                }
+                _ => "cert store type not implemented".to_owned(),
+            }));
         }
         // COMPAT: without cert_store these do nothing on this system.
-        "cert_match_by" | "cert_match" | "ca_certs_match" | "cert_match_skip_invalid" => {}
+        "cert_match_by" => {
+            let known = ["issuer", "subject", "thumbprint"];
+            if !known.contains(&string(item)?.to_lowercase().as_str()) {
+                return Err(at("cert match by type not implemented".to_owned()));
+            }
+        }
+        "cert_match" | "ca_certs_match" | "cert_match_skip_invalid" => {}
         _ if entry.is_variable => {}
         _ => {
             return Err(at(format!(
@@ -267,7 +280,11 @@ fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {
         let text = format!("error parsing certificates config: unsupported type {kind}");
         Problem::at(&item.position, text)
     };
-    let Value::Array(items) = &item.value else { return Err(unsupported(item)) };
+    // COMPAT: nats-server names the type of the block around it.
+    let Value::Array(items) = &item.value else {
+        let text = "error parsing certificates config: unsupported type map[string]interface {}";
+        return Err(Problem::at(&item.position, text));
+    };
     let mut pairs = Vec::new();
     for pair in items {
         let Value::Map(map) = &pair.value else { return Err(unsupported(pair)) };
@@ -289,7 +306,9 @@ fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {
         let (Some(certificate), Some(key)) = (certificate, key) else {
             let text = "error parsing certificates config: both 'cert_file' and 'cert_key' \
                         options are required";
-            return Err(Problem::at(&pair.position, text));
+            // COMPAT: nats-server names the last key it looked at.
+            let position = map.iter().last().map_or(&pair.position, |entry| &entry.position);
+            return Err(Problem::at(position, text));
         };
         pairs.push(CertificateFiles { certificate, key });
     }
@@ -317,7 +336,8 @@ fn timeout(entry: &Entry, problems: &mut Vec<Problem>) -> Read<Duration> {
         },
         _ => return Err(at("error parsing tls config, 'timeout' wrong type".to_owned())),
     };
-    super::auth::warn_long_timeout(timeout, &entry.position, problems);
+    let written = super::read::go_duration(timeout);
+    super::auth::warn_long_timeout(timeout, &written, &entry.position, problems);
     Ok(timeout)
 }
 

@@ -20,6 +20,7 @@ pub fn read(options: &mut Options, root: &Map, problems: &mut Vec<Problem>) {
             continue;
         };
         match key.support {
+            Support::Ignored(_) if key.name == "feature_flags" => flags(entry, problems),
             Support::Ignored(_) => {}
             Support::No(advice) => {
                 if !switches_nothing_on(key.name, &entry.item.value) {
@@ -36,6 +37,21 @@ pub fn read(options: &mut Options, root: &Map, problems: &mut Vec<Problem>) {
                 }
             }
         }
+    }
+}
+
+/// Feature flags do nothing here, but are checked as nats-server does.
+fn flags(entry: &Entry, problems: &mut Vec<Problem>) {
+    let Value::Map(map) = &entry.item.value else {
+        let kind = entry.item.value.go_type_name();
+        let text = format!("error parsing feature flags: unsupported type {kind}");
+        problems.push(Problem::at(&entry.position, text));
+        return;
+    };
+    for flag in map.iter().filter(|flag| !matches!(flag.item.value, Value::Bool(_))) {
+        let (key, kind) = (quoted(&flag.key), flag.item.value.go_type_name());
+        let text = format!("error parsing feature flag {key}: expected bool, got {kind}");
+        problems.push(Problem::at(&flag.position, text));
     }
 }
 
@@ -80,7 +96,12 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
         }
         "host" => options.host = string(item)?,
         "port" => options.port = port(entry)?,
-        "server_name" => options.server_name = string(item)?,
+        "server_name" => {
+            options.server_name = string(item)?;
+            if options.server_name.contains(' ') {
+                return Err(at("server name cannot contain spaces".to_owned()));
+            }
+        }
         "client_advertise" => options.client_advertise = string(item)?,
         "http" => options.http = monitor(entry, false)?,
         "https" => options.https = monitor(entry, true)?,
@@ -239,7 +260,12 @@ fn tags(entry: &Entry) -> Read<Vec<String>> {
     let one = |item: &crate::conf::Item| string(item).map(|tag| tag.to_lowercase());
     let mut tags = match &entry.item.value {
         Value::Array(items) => items.iter().map(one).collect::<Read<Vec<_>>>()?,
-        _ => vec![one(&entry.item)?],
+        Value::String(_) => vec![one(&entry.item)?],
+        other => {
+            let kind = other.go_type_name();
+            let text = format!("error parsing tags: unsupported type {kind}");
+            return Err(Problem::at(&entry.position, text));
+        }
     };
     let mut seen = std::collections::BTreeSet::new();
     tags.retain(|tag| seen.insert(tag.clone()));

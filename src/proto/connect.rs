@@ -89,7 +89,7 @@ impl ConnectOptions {
         if text.iter().all(u8::is_ascii_whitespace) {
             return Err(ConnectError::Empty);
         }
-        let value: Value = serde_json::from_slice(text).map_err(|error| ConnectError::Json {
+        let value = parse(text).map_err(|error| ConnectError::Json {
             line: error.line(),
             column: error.column(),
             kind: match error.classify() {
@@ -105,7 +105,7 @@ impl ConnectOptions {
         };
         for (key, value) in map {
             if !value.is_null() {
-                self.set(&key.to_ascii_lowercase(), value)?;
+                self.set(&folded(&key), value)?;
             }
         }
         Ok(())
@@ -131,10 +131,79 @@ impl ConnectOptions {
             "jwt" => self.jwt = Secret::from(string("jwt", value)?),
             "sig" => self.sig = Secret::from(string("sig", value)?),
             "account" => self.account = string("account", value)?,
+            "import" => subject_lists("import", &value)?,
+            "export" => subject_lists("export", &value)?,
             _ => {}
         }
         Ok(())
     }
+}
+
+/// COMPAT: Go reads half of a surrogate pair, and bytes that are no UTF-8, as U+FFFD.
+fn parse(text: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(text).or_else(|error| match std::str::from_utf8(text) {
+        Ok(text) if !text.contains("\\u") => Err(error),
+        _ => serde_json::from_str(&without_half_pairs(&String::from_utf8_lossy(text))),
+    })
+}
+
+fn without_half_pairs(text: &str) -> String {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(())?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let taken = match (c, unit(at)) {
+            ('\\', Some(0xd800..=0xdbff)) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            ('\\', Some(0xd800..=0xdfff)) => {
+                out.push_str("\\ufffd");
+                at += 6;
+                continue;
+            }
+            // An escaped backslash begins no other escape.
+            ('\\', None) if text[at + 1..].starts_with('\\') => 2,
+            _ => c.len_utf8(),
+        };
+        out.push_str(&text[at..at + taken]);
+        at += taken;
+    }
+    out
+}
+
+/// COMPAT: the letters Go's JSON decoder takes for the same, the Kelvin sign and the long s among
+/// them.
+fn folded(key: &str) -> String {
+    key.to_ascii_lowercase().replace('\u{212a}', "k").replace('\u{17f}', "s")
+}
+
+/// Is this a JSON object, or null, which Go takes for an empty one?
+pub fn is_object(text: &[u8]) -> bool {
+    matches!(parse(text), Ok(Value::Object(_) | Value::Null))
+}
+
+/// Permissions in a CONNECT are leaf nodes' and have no effect; their types must be right.
+fn subject_lists(key: &'static str, value: &Value) -> Result<(), ConnectError> {
+    let wrong = |value: &Value| ConnectError::WrongType {
+        key,
+        want: "server.SubjectPermission",
+        got: kind(value),
+    };
+    let Value::Object(lists) = value else { return Err(wrong(value)) };
+    for (name, list) in lists {
+        let known = matches!(folded(name).as_str(), "allow" | "deny");
+        let right = match list {
+            Value::Null => true,
+            Value::Array(items) => items.iter().all(|item| item.is_string() || item.is_null()),
+            _ => false,
+        };
+        if known && !right {
+            return Err(wrong(list));
+        }
+    }
+    Ok(())
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -178,10 +247,10 @@ pub fn fuzz_one(data: &[u8]) {
 /// COMPAT: keys beginning `pass` or `auth_token` and exactly `nkey`, `sig`, `proxy_sig`; natssl
 /// also hides `jwt`, which for bearer users is a password.
 pub fn redacted(text: &[u8]) -> String {
-    match serde_json::from_slice::<Value>(text) {
+    match parse(text) {
         Ok(Value::Object(mut map)) => {
             for (key, value) in &mut map {
-                let key = key.to_ascii_lowercase();
+                let key = folded(key);
                 let secret = key.starts_with("pass")
                     || key.starts_with("auth_token")
                     || matches!(key.as_str(), "nkey" | "sig" | "proxy_sig" | "jwt");
@@ -241,5 +310,16 @@ mod tests {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(!redacted(b"{\"pass\":\"p1\"").contains("p1"));
+    }
+
+    #[test]
+    fn go_reads_half_pairs_and_folds_two_more_letters() {
+        let mut options = ConnectOptions::default();
+        options.merge(br#"{"name":"\\ud800 \ud800\ud83d\ude00"}"#).unwrap();
+        assert_eq!(options.name, "\\ud800 \u{fffd}\u{1f600}");
+        assert!(options.merge("{\"n\u{212a}ey\":1}".as_bytes()).is_err());
+        assert!(!redacted("{\"pa\u{17f}\u{17f}\":\"hush\"}".as_bytes()).contains("hush"));
+        assert!(options.merge(br#"{"import":1}"#).is_err());
+        assert!(options.merge(br#"{"export":{"deny":["a",null]}}"#).is_ok());
     }
 }

@@ -47,6 +47,8 @@ pub struct Publish<'a> {
     pub header_len: usize,
     /// Header block and payload, without the closing CRLF.
     pub message: &'a [u8],
+    /// The sizes as the publisher wrote them: `5`, `12 17`, `005`. Recipients get the same.
+    pub sizes: &'a [u8],
 }
 
 /// Outcome of one call of [`Parser::next`].
@@ -112,7 +114,7 @@ static VERBS: [Row; 10] = [
     row(b"PING", Verb::Ping, After::Anything),
     row(b"PONG", Verb::Pong, After::Anything),
     row(b"CONNECT", Verb::Connect, After::Anything),
-    row(b"INFO", Verb::Info, After::Blank),
+    row(b"INFO", Verb::Info, After::Anything),
     row(b"+OK", Verb::Ok, After::Anything),
     row(b"-ERR", Verb::Err, After::Blank),
 ];
@@ -202,19 +204,19 @@ impl Parser {
     }
 
     fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
-        if let Some((subject, reply, size)) = usual_publish(line) {
-            return self.message(buf, start, subject, reply, 0, size);
+        if let Some(head) = usual_publish(line) {
+            return self.message(buf, start, head);
         }
         let args = split::<3>(line);
-        let (subject, reply, size) = match args.count {
+        let (subject, reply, sizes) = match args.count {
             2 => (args.items[0], &[][..], args.items[1]),
             3 => (args.items[0], args.items[1], args.items[2]),
             _ => return arguments("processPub", line),
         };
-        let Some(size) = parse_size(size) else {
+        let Some(size) = parse_size(sizes) else {
             return bad_size("processPub", "Size", line);
         };
-        self.message(buf, start, subject, reply, 0, size)
+        self.message(buf, start, Head { subject, reply, header: 0, size, sizes })
     }
 
     fn header_publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
@@ -227,28 +229,22 @@ impl Parser {
             4 => (args.items[0], args.items[1], args.items[2], args.items[3]),
             _ => return arguments("processHeaderPub", line),
         };
+        let sizes = adjacent(line, header, total);
         let Some(header) = parse_size(header) else {
             return bad_size("processHeaderPub", "Header Size", line);
         };
-        let Some(total) = parse_size(total) else {
+        let Some(size) = parse_size(total) else {
             return bad_size("processHeaderPub", "Total Size", line);
         };
-        if header > total {
+        if header > size {
             return Step::Error(ProtocolError::HeaderSize { line: line.to_vec() });
         }
-        self.message(buf, start, subject, reply, header, total)
+        self.message(buf, start, Head { subject, reply, header, size, sizes })
     }
 
     #[inline]
-    fn message<'a>(
-        &self,
-        buf: &'a [u8],
-        start: usize,
-        subject: &'a [u8],
-        reply: &'a [u8],
-        header_len: usize,
-        size: usize,
-    ) -> Step<'a> {
+    fn message<'a>(&self, buf: &'a [u8], start: usize, head: Head<'a>) -> Step<'a> {
+        let Head { subject, reply, header: header_len, size, sizes } = head;
         if size > self.max_payload {
             return Step::Error(ProtocolError::Payload { size, limit: self.max_payload });
         }
@@ -257,7 +253,7 @@ impl Parser {
         match (buf.get(end), buf.get(end + 1)) {
             (Some(b'\r'), Some(b'\n')) => {
                 let message = &buf[start..end];
-                let op = Op::Publish(Publish { subject, reply, header_len, message });
+                let op = Op::Publish(Publish { subject, reply, header_len, message, sizes });
                 Step::Op { op, consumed: end + 2 }
             }
             (None, _) => Step::Need(end + 1),
@@ -274,11 +270,34 @@ impl Parser {
     }
 }
 
+/// What the line of a PUB or HPUB says.
+#[derive(Debug, PartialEq, Eq)]
+struct Head<'a> {
+    subject: &'a [u8],
+    reply: &'a [u8],
+    header: usize,
+    size: usize,
+    sizes: &'a [u8],
+}
+
+/// `header total` as they stand at the end of `line`, or nothing if not one blank parts them.
+fn adjacent<'a>(line: &'a [u8], header: &[u8], total: &[u8]) -> &'a [u8] {
+    let line = line.trim_ascii_end();
+    // A block of no bytes goes out as MSG, which has one size.
+    if header.iter().all(|digit| *digit == b'0') {
+        return &line[line.len().saturating_sub(total.len())..];
+    }
+    let at = line.len().saturating_sub(header.len() + 1 + total.len());
+    let sizes = &line[at..];
+    let single = sizes.strip_prefix(header).is_some_and(|rest| rest.starts_with(b" "));
+    if single { sizes } else { b"" }
+}
+
 /// `subject size` or `subject reply size` with single blanks, the form every client library
 /// sends: the size is read from the end and the rest cut at its blank. `None` leaves all other
 /// forms, errors included, to the general rule.
 #[inline]
-fn usual_publish(line: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+fn usual_publish(line: &[u8]) -> Option<Head<'_>> {
     let (mut size, mut scale, mut at) = (0usize, 1usize, line.len());
     while let Some(digit) =
         at.checked_sub(1).and_then(|i| line.get(i)).map(|b| b.wrapping_sub(b'0'))
@@ -302,7 +321,7 @@ fn usual_publish(line: &[u8]) -> Option<(&[u8], &[u8], usize)> {
         || (subject.len() < head.len()
             && (reply.is_empty() || memchr2(b' ', b'\t', reply).is_some()))
         || memchr(b'\r', head).is_some();
-    (!odd).then_some((subject, reply, size))
+    (!odd).then_some(Head { subject, reply, header: 0, size, sizes: &line[at..] })
 }
 
 fn subscribe(line: &[u8]) -> Result<Op<'_>, ProtocolError> {

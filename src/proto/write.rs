@@ -10,6 +10,8 @@ pub struct Message<'a> {
     pub header_len: usize,
     /// Headers and payload.
     pub body: &'a [u8],
+    /// The sizes as text, from the publisher; empty: they are written anew.
+    pub sizes: &'a [u8],
 }
 
 impl Message<'_> {
@@ -35,12 +37,16 @@ impl Message<'_> {
             out.extend_from_slice(self.reply);
             out.push(b' ');
         }
-        let mut digits = itoa::Buffer::new();
-        if self.header_len > 0 {
-            out.extend_from_slice(digits.format(self.header_len).as_bytes());
-            out.push(b' ');
+        if self.sizes.is_empty() {
+            let mut digits = itoa::Buffer::new();
+            if self.header_len > 0 {
+                out.extend_from_slice(digits.format(self.header_len).as_bytes());
+                out.push(b' ');
+            }
+            out.extend_from_slice(digits.format(self.body.len()).as_bytes());
+        } else {
+            out.extend_from_slice(self.sizes);
         }
-        out.extend_from_slice(digits.format(self.body.len()).as_bytes());
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(self.body);
         out.extend_from_slice(b"\r\n");
@@ -49,7 +55,7 @@ impl Message<'_> {
 
     /// The same message for a client that knows no headers.
     pub fn without_headers(self) -> Self {
-        Self { header_len: 0, body: &self.body[self.header_len..], ..self }
+        Self { header_len: 0, body: &self.body[self.header_len..], sizes: b"", ..self }
     }
 }
 
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn forms_of_msg_and_hmsg() {
-        let plain = Message { subject: b"a.b", reply: b"", header_len: 0, body: b"hi" };
+        let plain = Message { subject: b"a.b", reply: b"", header_len: 0, body: b"hi", sizes: b"" };
         assert_eq!(encode(plain), "MSG a.b 7 2\r\nhi\r\n");
         assert_eq!(encode(Message { reply: b"r", ..plain }), "MSG a.b 7 r 2\r\nhi\r\n");
         let headers = Message { header_len: 12, body: b"NATS/1.0\r\n\r\nhi", ..plain };
@@ -91,7 +97,7 @@ mod tests {
         ) {
             let header_len = 1 + split % body.len();
             let message = Message {
-                subject: subject.as_bytes(), reply: reply.as_bytes(), header_len, body: &body,
+                subject: subject.as_bytes(), reply: reply.as_bytes(), header_len, body: &body, sizes: b"",
             };
             let mut out = Vec::new();
             message.encode(b"1", &mut out);

@@ -163,7 +163,14 @@ impl Client {
             Op::Connect(text) => return self.connect(text, now),
             Op::Ping => self.ping(),
             Op::Pong => self.pong(now),
-            Op::Ok | Op::Info(_) => {}
+            Op::Ok => {}
+            // COMPAT: heard by servers only, but a client's must be readable.
+            Op::Info(text) => {
+                if !crate::proto::connect::is_object(text) {
+                    tracing::error!("{} - INFO is not a JSON object", self.handle.label());
+                    return Then::Close(CloseReason::ParseError);
+                }
+            }
             Op::Err(text) => {
                 let text = String::from_utf8_lossy(text);
                 tracing::error!("{} - Client Error {text}", self.handle.label());
@@ -279,6 +286,8 @@ impl Client {
             self.connect_info_sent = true;
             let mut info = self.server.info_for(&self.handle);
             info.connect_info = true;
+            // COMPAT: this one says so under a `no_auth_user`, too.
+            info.auth_required = self.server.auth.required();
             info.remote_account.clone_from(&self.server.account.name);
             self.send(&info.line());
             self.handle.takes_async_info.store(true, Ordering::Release);

@@ -5,7 +5,7 @@ use super::handle::{Counted, SubRef};
 use super::outbound::Appended;
 use super::trace;
 use crate::limits;
-use crate::log::quoted;
+use crate::log::quoted_bytes;
 use crate::proto::write::Message;
 use crate::proto::{Publish, header};
 use crate::subject::token;
@@ -38,10 +38,11 @@ impl Client {
             reply: publish.reply,
             header_len: publish.header_len,
             body: publish.message,
+            sizes: publish.sizes,
         };
         let delivered = self.route(&message, now);
         if !delivered && self.no_responders && !publish.reply.is_empty() {
-            self.answer_no_responders(publish, now);
+            self.answer_no_responders(publish);
         }
     }
 
@@ -160,7 +161,7 @@ impl Client {
 
     /// COMPAT: only a plain subscription of the requestor itself hears of it.
     #[cold]
-    fn answer_no_responders(&mut self, publish: &Publish<'_>, now: Instant) {
+    fn answer_no_responders(&mut self, publish: &Publish<'_>) {
         let found = self.server.account.matches(publish.reply, &mut self.cache);
         let own = found
             .as_ref()
@@ -172,27 +173,29 @@ impl Client {
                 reply: b"",
                 header_len: block.len(),
                 body: &block,
+                sizes: b"",
             };
-            let echo = std::mem::replace(&mut self.connect.echo, true);
-            self.deliver(subscription, &message, now);
-            self.connect.echo = echo;
+            // COMPAT: not counted, so it uses up no automatic UNSUB.
+            let mut line = Vec::new();
+            message.encode(&subscription.sid, &mut line);
+            self.send(&line);
         }
     }
 
     #[cold]
     fn publish_denied(&self, subject: &[u8]) {
-        let subject = String::from_utf8_lossy(subject);
-        self.send_error(&format!("Permissions Violation for Publish to \"{subject}\""));
+        let subject = quoted_bytes(subject);
+        self.send_error(&format!("Permissions Violation for Publish to {subject}"));
         let label = self.handle.label();
-        tracing::error!("{label} - Publish Violation - Subject {}", quoted(&subject));
+        tracing::error!("{label} - Publish Violation - Subject {subject}");
     }
 
     #[cold]
     fn reply_denied(&self, reply: &[u8]) {
-        let reply = String::from_utf8_lossy(reply);
-        self.send_error(&format!("Permissions Violation for Publish with Reply of \"{reply}\""));
+        let reply = quoted_bytes(reply);
+        self.send_error(&format!("Permissions Violation for Publish with Reply of {reply}"));
         let label = self.handle.label();
-        tracing::error!("{label} - Publish Violation - Reply {}", quoted(&reply));
+        tracing::error!("{label} - Publish Violation - Reply {reply}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::handle::{SubRef, Subscription};
 use crate::auth::Subscribe;
-use crate::log::quoted;
+use crate::log::quoted_bytes;
 use crate::proto::size::parse_size;
 use crate::subject::token;
 use std::sync::Arc;
@@ -23,14 +23,13 @@ impl Client {
             Subscribe::Denied => return self.subscription_denied(subject, queue, sid),
         }
         if options.max_sub_tokens > 0 && token::count(subject) > options.max_sub_tokens {
-            let subject = String::from_utf8_lossy(subject);
+            let subject = quoted_bytes(subject);
             let text =
-                format!("Permissions Violation for Subscription to \"{subject}\", too many tokens");
+                format!("Permissions Violation for Subscription to {subject}, too many tokens");
             self.send_error(&text);
             tracing::error!(
-                "{} - Subscription Violation Too Many Tokens - Subject {}, SID {}",
+                "{} - Subscription Violation Too Many Tokens - Subject {subject}, SID {}",
                 self.handle.label(),
-                quoted(&subject),
                 String::from_utf8_lossy(sid),
             );
             return;
@@ -59,13 +58,13 @@ impl Client {
 
     #[cold]
     fn subscription_denied(&self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
-        let subject = String::from_utf8_lossy(subject);
+        let subject = quoted_bytes(subject);
         let sid = String::from_utf8_lossy(sid);
-        let mut text = format!("Permissions Violation for Subscription to \"{subject}\"");
-        let mut line = format!("Subscription Violation - Subject {}", quoted(&subject));
-        if let Some(queue) = queue.map(String::from_utf8_lossy) {
-            text.push_str(&format!(" using queue \"{queue}\""));
-            line.push_str(&format!(", Queue: {}", quoted(&queue)));
+        let mut text = format!("Permissions Violation for Subscription to {subject}");
+        let mut line = format!("Subscription Violation - Subject {subject}");
+        if let Some(queue) = queue.map(quoted_bytes) {
+            text.push_str(&format!(" using queue {queue}"));
+            line.push_str(&format!(", Queue: {queue}"));
         }
         self.send_error(&text);
         tracing::error!("{} - {line}, SID {sid}", self.handle.label());

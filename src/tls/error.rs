@@ -136,7 +136,11 @@ impl fmt::Display for SetupError {
                  take it out of 'curve_preferences', or use a build with --features vendored"
             ),
             Self::File { path, source } => {
-                write!(f, "open {}: {}", path.display(), io_text(source))
+                let call = match source.kind() {
+                    std::io::ErrorKind::IsADirectory => "read",
+                    _ => "open",
+                };
+                write!(f, "{call} {}: {}", path.display(), io_text(source))
             }
             Self::Pair { index, count, reason } if *count > 1 => {
                 write!(f, "error parsing X509 certificate/key pair {}/{count}: {reason}", index + 1)

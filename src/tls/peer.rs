@@ -89,16 +89,20 @@ impl Peer {
 
 impl PeerCertificate {
     fn of(certificate: &X509Ref) -> Option<Self> {
-        let key = ffi::public_key_der(certificate)?;
         Some(Self {
             subject: subject_text(certificate),
-            spki_sha256: hex(&hash(MessageDigest::sha256(), &key).ok()?),
+            spki_sha256: public_key_pin(certificate)?,
             sha256: certificate_sha256(certificate)?,
             serial: certificate.serial_number().to_bn().ok()?.to_vec(),
             issuer: certificate.issuer_name().to_der().ok()?,
             not_after: unix_seconds(certificate.not_after())?,
         })
     }
+}
+
+/// Hex SHA-256 of the DER SubjectPublicKeyInfo, as it stands in the certificate.
+pub(super) fn public_key_pin(certificate: &X509Ref) -> Option<String> {
+    Some(hex(&hash(MessageDigest::sha256(), &ffi::public_key_der(certificate)?).ok()?))
 }
 
 pub(super) fn certificate_sha256(certificate: &X509Ref) -> Option<String> {
@@ -183,6 +187,36 @@ pub(super) fn now_rfc3339() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(feature = "fips"))]
+    #[test]
+    fn a_certificate_is_described_by_what_a_later_check_asks_for() {
+        use crate::tls::pki::{self, KeyType, Leaf, Use};
+        let ready = crate::tls::start().unwrap();
+        let ca = pki::new_ca(ready, "test CA", KeyType::EcdsaP256, 2).unwrap();
+        let leaf = Leaf {
+            usage: Use::Client,
+            name: "alice".into(),
+            names: vec!["alice@example.org".into(), "host.example.org".into(), "urn://x".into()],
+            key_type: KeyType::EcdsaP256,
+            days: 1,
+        };
+        let leaf = pki::issue(ready, &ca, &leaf).unwrap().certificate;
+        let facts = PeerCertificate::of(&leaf).unwrap();
+        assert_eq!(facts.subject, "CN=alice,O=natssl development");
+        assert_eq!(facts.issuer, ca.certificate.subject_name().to_der().unwrap());
+        assert_eq!(facts.serial, leaf.serial_number().to_bn().unwrap().to_vec());
+        let day = facts.not_after - jiff::Timestamp::now().as_second();
+        assert!((86_300..=86_400).contains(&day), "{day}");
+        let holder = Holder::of(&leaf);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(holder.emails, [text("alice@example.org")]);
+        assert_eq!(holder.dns, [text("host.example.org")]);
+        assert_eq!(holder.uris, [text("urn://x")]);
+        let rdns: Vec<_> =
+            holder.subject.iter().map(|rdn| (rdn.len(), rdn[0].oid.as_str())).collect();
+        assert_eq!(rdns, [(1, "2.5.4.10"), (1, "2.5.4.3")]);
+    }
 
     #[test]
     fn values_are_escaped_like_go_does() {

@@ -3,9 +3,8 @@
 
 use super::credential::{pem_labels, read_file};
 use super::error::SetupError;
-use super::peer::{Peer, hex};
+use super::peer::{Peer, public_key_pin};
 use openssl::error::ErrorStack;
-use openssl::hash::{MessageDigest, hash};
 use openssl::x509::X509;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -71,11 +70,8 @@ fn of_file(path: &Path) -> Result<String, SetupError> {
     if !pem_labels(&text).iter().any(|label| label == "CERTIFICATE") {
         return Err(unusable(None));
     }
-    let pin = || -> Result<String, ErrorStack> {
-        let key = X509::from_pem(&text)?.public_key()?.public_key_to_der()?;
-        Ok(hex(&hash(MessageDigest::sha256(), &key)?))
-    };
-    pin().map_err(|error| unusable(Some(error)))
+    let certificate = X509::from_pem(&text).map_err(|error| unusable(Some(error)))?;
+    public_key_pin(&certificate).ok_or_else(|| unusable(Some(ErrorStack::get())))
 }
 
 #[cfg(test)]

@@ -50,6 +50,14 @@ fn auth() {
     judge.verdict();
 }
 
+/// Random permissions, random SUB and PUB.
+#[test]
+fn grants() {
+    let judge = Judge::new("grants");
+    cases::grants::run(&judge);
+    judge.verdict();
+}
+
 #[test]
 fn life() {
     let judge = Judge::new("life");

@@ -3,7 +3,6 @@
 //! COMPAT: which certificate types and which spellings count is nats-server's.
 
 use crate::tls::holder::Attribute;
-use std::fmt;
 
 /// An attribute: type in upper case, value as bytes, because `\xx` escapes may write any.
 type Pair = (String, Vec<u8>);
@@ -32,19 +31,6 @@ pub enum DnError {
     HexValue,
     /// Nothing in it. nats-server takes it for a DN, which any empty subject matches.
     Empty,
-}
-
-impl fmt::Display for DnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::IncompletePair => "incomplete type, value pair",
-            Self::IncompleteEnd => "DN ended with incomplete type, value pair",
-            Self::CorruptEscape => "got corrupted escaped character",
-            Self::BadEscape => "failed to decode escaped character",
-            Self::HexValue => "unsupported BER encoding",
-            Self::Empty => "empty DN",
-        })
-    }
 }
 
 /// COMPAT: a subject with any other type in it is compared by its legacy string only.
@@ -180,7 +166,7 @@ mod tests {
     use super::*;
 
     fn dn(text: &str) -> Dn {
-        Dn::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+        Dn::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
     }
 
     #[test]

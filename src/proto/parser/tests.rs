@@ -23,10 +23,12 @@ fn error(input: &[u8]) -> ProtocolError {
 #[test]
 fn publish_with_and_without_reply() {
     let op = one(b"PUB foo 5\r\nhello\r\n");
-    let expected = Publish { subject: b"foo", reply: b"", header_len: 0, message: b"hello" };
+    let expected =
+        Publish { subject: b"foo", reply: b"", header_len: 0, message: b"hello", sizes: b"5" };
     assert_eq!(op, Op::Publish(expected));
     let op = one(b"pub\tfoo  bar 0\n\r\n");
-    let expected = Publish { subject: b"foo", reply: b"bar", header_len: 0, message: b"" };
+    let expected =
+        Publish { subject: b"foo", reply: b"bar", header_len: 0, message: b"", sizes: b"0" };
     assert_eq!(op, Op::Publish(expected));
 }
 
@@ -128,16 +130,34 @@ fn the_short_cut_agrees_with_the_general_rule() {
         b"foo  bar 5",
     ] {
         let args = split::<3>(line);
-        let general = match args.count {
-            2 => parse_size(args.items[1]).map(|size| (args.items[0], &[][..], size)),
-            3 => parse_size(args.items[2]).map(|size| (args.items[0], args.items[1], size)),
-            _ => None,
+        let (subject, reply, sizes) = match args.count {
+            2 => (args.items[0], &[][..], args.items[1]),
+            _ => (args.items[0], args.items[1], args.items[2]),
         };
+        let size = parse_size(sizes).filter(|_| (2..=3).contains(&args.count));
+        let general = size.map(|size| Head { subject, reply, header: 0, size, sizes });
         if let Some(short) = usual_publish(line) {
             assert_eq!(Some(short), general, "{line:?}");
         }
     }
     assert!(usual_publish(b"foo 5").is_some() && usual_publish(b"foo bar 5").is_some());
+}
+
+#[test]
+fn sizes_are_kept_as_written() {
+    let parser = Parser { max_control_line: 256, max_payload: 64, headers: true };
+    for (input, want) in [
+        (&b"PUB a 002\r\nhi\r\n"[..], &b"002"[..]),
+        (b"PUB  a\t r 002 \r\nhi\r\n", b"002"),
+        (b"HPUB a 02 0004\r\nhhhi\r\n", b"02 0004"),
+        (b"HPUB a r 2  4\r\nhhhi\r\n", b""),
+        (b"HPUB a 00 02\r\nhi\r\n", b"02"),
+    ] {
+        let Step::Op { op: Op::Publish(publish), .. } = parser.next(input) else {
+            panic!("{input:?}");
+        };
+        assert_eq!(publish.sizes, want, "{input:?}");
+    }
 }
 
 /// Feeds `input` in the given pieces the way the driver does and returns what came out.

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod command;
 pub mod config;
+pub mod grants;
 pub mod info;
 pub mod life;
 pub mod limits;
