@@ -75,6 +75,12 @@ pub(super) fn prove(evidence: &mut Evidence, demands: &Demands) {
 }
 
 fn providers(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
+    if evidence.level == Level::FipsStrict {
+        let names = evidence.providers.iter().map(|provider| provider.name.as_str());
+        if let Some(other) = names.into_iter().find(|name| *name != PROVIDER && *name != BASE) {
+            reasons.push(Reason::OtherProvider { provider: other.to_owned() });
+        }
+    }
     let Some(provider) = evidence.fips_provider().cloned() else {
         reasons.push(Reason::ModuleState { name: String::new() });
         return;
@@ -98,12 +104,6 @@ fn providers(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
         });
     }
     evidence.module = Some(module);
-    if evidence.level == Level::FipsStrict {
-        let names = evidence.providers.iter().map(|provider| provider.name.as_str());
-        if let Some(other) = names.into_iter().find(|name| *name != PROVIDER && *name != BASE) {
-            reasons.push(Reason::OtherProvider { provider: other.to_owned() });
-        }
-    }
 }
 
 fn fetches(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
@@ -218,5 +218,31 @@ pub(super) fn named_module_runs(evidence: &mut Evidence, named: Option<&Path>) {
         let why =
             format!("{} runs as the module, and 'module' names {}", file.path, named.display());
         evidence.reasons.push(Reason::Files { why });
+    }
+}
+
+#[cfg(all(test, not(feature = "fips")))]
+mod tests {
+    use super::*;
+
+    /// What the proof is for: a process whose OpenSSL fell back to its default provider.
+    #[test]
+    fn a_process_outside_of_the_module_is_seen() {
+        let ready = crate::tls::start().unwrap();
+        if ready.level() > Level::Off {
+            assert!(ready.prove_again().proven(), "{}", ready.prove_again().text());
+            return;
+        }
+        let mut evidence = Evidence { level: Level::FipsStrict, ..Evidence::default() };
+        prove(&mut evidence, &Demands { kernel: true, certificate: true });
+        let numbers: Vec<u8> = evidence.reasons.iter().map(Reason::number).collect();
+        for number in [13, 14, 16, 17, 20, 21, 22] {
+            assert!(numbers.contains(&number), "FIPS-{number}: {:?}", evidence.reasons);
+        }
+        assert!(evidence.self_test_ms.is_none() && evidence.random);
+        assert!(!evidence.proven() && evidence.start_line(&[]).is_none());
+        let foreign = evidence.fetches.iter().filter(|fetch| fetch.wanted);
+        assert!(foreign.clone().count() > 10);
+        assert!(foreign.into_iter().all(|f| f.provider.as_deref() == Some("default")));
     }
 }
