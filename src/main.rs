@@ -8,8 +8,9 @@ use natssl::cli::{self, CliError, Invocation};
 use natssl::conf;
 use natssl::limits;
 use natssl::net::FileSource;
+use natssl::net::acceptors;
 use natssl::net::moderation;
-use natssl::net::supervisor::{self, Start, StartError};
+use natssl::net::supervisor::{self, Reread, Start, StartError};
 use natssl::options::{Flags, Options, Problem};
 use natssl::server::COMPATIBLE_VERSION;
 use natssl::tls::{self, Ready, Refusal};
@@ -107,7 +108,7 @@ fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
         Err(text) => return failed(text.trim_end()),
     };
     if checking {
-        let sound = options.check().and_then(|()| supervisor::load_tls(ready, &options).map(drop));
+        let sound = options.check().and_then(|()| acceptors::load(ready, &options).map(drop));
         if let Err(text) = sound {
             return failed(&text);
         }
@@ -120,9 +121,19 @@ fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
         program: program.to_owned(),
         options,
         logger: natssl::log::install(),
+        reread: reread(ready, program, flags),
         when_ready: None,
     };
     run(start, program)
+}
+
+/// How a reload reads the configuration: as the start did.
+fn reread(ready: Ready, program: &str, flags: &Flags) -> Option<Reread> {
+    flags.config.as_ref().filter(|file| !file.is_empty())?;
+    let (program, flags) = (program.to_owned(), flags.clone());
+    Some(Box::new(move || {
+        options(ready, &program, &flags, false).map_err(|text| text.trim_end().to_owned())
+    }))
 }
 
 /// Runs the server on its own runtime and turns the outcome into an exit code.

@@ -127,14 +127,27 @@ impl Logger {
     /// All or nothing: after an error the log goes on as before. A target that stays the same is not
     /// opened again. May wait for a name or a connection if the target is a remote syslog.
     pub fn apply(&self, settings: &LogSettings) -> Result<(), LogError> {
+        let opened = self.open(settings)?;
+        self.install(opened);
+        Ok(())
+    }
+
+    /// The part of [`Logger::apply`] that can fail. Nothing changes yet.
+    pub fn open(&self, settings: &LogSettings) -> Result<Opened, LogError> {
         let same = self.0.lock().target_continues(&settings.target);
         // Opened without the lock, which every line takes.
-        let opened = if same { None } else { Some(Sink::open(&settings.target)?) };
+        let sink = if same { None } else { Some(Sink::open(&settings.target)?) };
+        Ok(Opened { settings: settings.clone(), sink })
+    }
+
+    /// The part of [`Logger::apply`] that cannot fail.
+    pub fn install(&self, opened: Opened) {
+        let Opened { settings, sink } = opened;
         let replaced = {
             let mut output = self.0.lock();
             output.stamp = Stamp::new(settings.time, settings.utc);
             output.target = settings.target.clone();
-            let replaced = opened.map(|sink| std::mem::replace(&mut output.sink, sink));
+            let replaced = sink.map(|sink| std::mem::replace(&mut output.sink, sink));
             if let (Sink::File(file), LogTarget::File { size_limit, max_files, .. }) =
                 (&mut output.sink, &settings.target)
             {
@@ -148,7 +161,6 @@ impl Logger {
         if (debug_before, trace_before) != (settings.debug, settings.trace) {
             tracing::callsite::rebuild_interest_cache();
         }
-        Ok(())
     }
 
     /// SIGUSR1: goes on in the file that now has the log's path. nats-server exits if there is none;
@@ -178,6 +190,13 @@ impl Logger {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Settings whose target is open, but not in use yet.
+pub struct Opened {
+    settings: LogSettings,
+    /// `None`: the present one goes on.
+    sink: Option<Sink>,
 }
 
 /// The two kinds of lines that are off by default.

@@ -8,7 +8,7 @@ mod varz;
 
 use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
 use crate::server::Server;
-use crate::tls::{Acceptor, Socket, Stream};
+use crate::tls::{Socket, Stream};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -23,9 +23,6 @@ use tokio::sync::Semaphore;
 pub struct Monitor {
     server: Arc<Server>,
     port: u16,
-    tls: Option<Arc<Acceptor>>,
-    /// End of validity of the client listener's certificate.
-    not_after: Option<String>,
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
     gate: Semaphore,
@@ -35,13 +32,8 @@ pub struct Monitor {
 const PATHS: [&str; 3] = ["/", "/varz", "/healthz"];
 
 impl Monitor {
-    pub fn new(
-        server: Arc<Server>,
-        port: u16,
-        tls: Option<Arc<Acceptor>>,
-        not_after: Option<String>,
-    ) -> Self {
-        Self { server, port, tls, not_after, requests: Mutex::default(), gate: Semaphore::new(1) }
+    pub fn new(server: Arc<Server>, port: u16) -> Self {
+        Self { server, port, requests: Mutex::default(), gate: Semaphore::new(1) }
     }
 
     /// Serves until the task is dropped.
@@ -66,7 +58,8 @@ impl Monitor {
     }
 
     async fn connection(self: Arc<Self>, tcp: TcpStream, address: std::net::SocketAddr) {
-        let stream = match &self.tls {
+        let generation = self.server.current();
+        let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
             Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
                 Ok((stream, _)) => stream,
@@ -76,6 +69,7 @@ impl Monitor {
                 }
             },
         };
+        drop(generation);
         let service = service_fn(|request| {
             let response = self.respond(&request);
             async move { Ok::<_, Infallible>(response) }
@@ -87,7 +81,8 @@ impl Monitor {
     }
 
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let base = self.server.options.http_base_path.trim_matches('/');
+        let generation = self.server.current();
+        let base = generation.options.http_base_path.trim_matches('/');
         let path = request.uri().path();
         let path = match base {
             "" => path,

@@ -6,11 +6,11 @@ use hyper::body::Bytes;
 use hyper::{Response, StatusCode};
 
 pub fn page(server: &Server) -> Response<Full<Bytes>> {
-    let base = match server.options.http_base_path.trim_matches('/') {
+    let base = match server.current().options.http_base_path.trim_matches('/') {
         "" => String::new(),
         base => format!("/{base}"),
     };
-    let version = env!("CARGO_PKG_VERSION");
+    let version = crate::tls::VERSION;
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>natssl</title></head>\n<body>\n\
          <h1>natssl {version}</h1>\n<p>compatible with nats-server v{COMPATIBLE_VERSION}</p>\n\

@@ -1,16 +1,17 @@
 //! `/varz`: the server at a glance. COMPAT: field names, order and omission of nats-server.
 
 use super::Monitor;
-use crate::server::COMPATIBLE_VERSION;
+use crate::server::{COMPATIBLE_VERSION, Generation};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub fn body(monitor: &Monitor) -> String {
+    let generation = monitor.server.current();
     let mut fields = Map::new();
-    identity(monitor, &mut fields);
-    limits(monitor, &mut fields);
-    activity(monitor, &mut fields);
+    identity(&generation, &mut fields);
+    limits(monitor, &generation, &mut fields);
+    activity(monitor, &generation, &mut fields);
     let mut text = serde_json::to_string_pretty(&Value::Object(fields)).unwrap_or_default();
     text.push('\n');
     text
@@ -26,8 +27,8 @@ fn put_if(fields: &mut Map<String, Value>, name: &str, value: bool) {
     }
 }
 
-fn identity(monitor: &Monitor, fields: &mut Map<String, Value>) {
-    let info = monitor.server.info();
+fn identity(generation: &Generation, fields: &mut Map<String, Value>) {
+    let info = generation.info();
     put(fields, "server_id", info.server_id.clone());
     put(fields, "server_name", info.server_name.clone());
     put(fields, "version", COMPATIBLE_VERSION);
@@ -40,7 +41,7 @@ fn identity(monitor: &Monitor, fields: &mut Map<String, Value>) {
     put_if(fields, "fips", crate::tls::fips_in_force());
     put(fields, "host", info.host.clone());
     put(fields, "port", info.port);
-    put_if(fields, "auth_required", monitor.server.auth.required());
+    put_if(fields, "auth_required", generation.auth.required());
     put_if(fields, "tls_required", info.tls_required);
     put_if(fields, "tls_verify", info.tls_verify);
 }
@@ -49,8 +50,8 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn limits(monitor: &Monitor, fields: &mut Map<String, Value>) {
-    let options = &monitor.server.options;
+fn limits(monitor: &Monitor, generation: &Generation, fields: &mut Map<String, Value>) {
+    let options = &generation.options;
     put(fields, "max_connections", options.max_connections);
     if options.max_subscriptions > 0 {
         put(fields, "max_subscriptions", options.max_subscriptions);
@@ -84,7 +85,7 @@ fn seconds(duration: Duration) -> Value {
     }
 }
 
-fn activity(monitor: &Monitor, fields: &mut Map<String, Value>) {
+fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String, Value>) {
     let server = &monitor.server;
     let counters = &server.counters;
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -118,13 +119,13 @@ fn activity(monitor: &Monitor, fields: &mut Map<String, Value>) {
     put(fields, "stalled_clients", load(&counters.stalled));
     put(fields, "subscriptions", server.account.subscriptions());
     put(fields, "http_req_stats", json!(monitor.requests()));
-    put(fields, "config_load_time", started.to_string());
-    put(fields, "config_digest", server.options.config_digest.clone());
-    if !server.options.server_tags.is_empty() {
-        put(fields, "tags", server.options.server_tags.clone());
+    put(fields, "config_load_time", generation.loaded.to_string());
+    put(fields, "config_digest", generation.options.config_digest.clone());
+    if !generation.options.server_tags.is_empty() {
+        put(fields, "tags", generation.options.server_tags.clone());
     }
-    if !server.options.server_metadata.is_empty() {
-        let metadata: Map<_, _> = server
+    if !generation.options.server_metadata.is_empty() {
+        let metadata: Map<_, _> = generation
             .options
             .server_metadata
             .iter()
@@ -136,8 +137,9 @@ fn activity(monitor: &Monitor, fields: &mut Map<String, Value>) {
         |clients: u64| json!({"clients": clients, "routes": 0, "gateways": 0, "leafs": 0});
     put(fields, "slow_consumer_stats", by_kind(load(&counters.slow_consumers)));
     put(fields, "stale_connection_stats", by_kind(load(&counters.stale)));
-    if let Some(not_after) = &monitor.not_after {
-        put(fields, "tls_cert_not_after", not_after.clone());
+    let not_after = generation.acceptor.as_ref().and_then(|acceptor| acceptor.not_after());
+    if let Some(not_after) = not_after {
+        put(fields, "tls_cert_not_after", not_after);
     }
 }
 

@@ -120,6 +120,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if let Some(reason) = self.poll_timer(cx, now) {
             return Poll::Ready(Event::Close(reason));
         }
+        if !self.server.is_current(self.client.generation()) && self.close_by.is_none() {
+            match self.client.refresh(now) {
+                Then::Read => {}
+                Then::Check(check) => return Poll::Ready(Event::Check(check)),
+                Then::Close(reason) => self.close(reason, now),
+            }
+        }
         for _ in 0..READ_PASSES {
             match self.flush(cx, now) {
                 Flushed::Close(reason) => return Poll::Ready(Event::Close(reason)),
@@ -170,7 +177,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     fn next_deadline(&self) -> Instant {
         let mut deadline = self.client.deadline();
-        let write = self.blocked.map(|since| since + self.server.options.write_deadline);
+        let write = self.blocked.map(|since| since + self.client.options().write_deadline);
         for other in [write, self.stall_until, self.close_by].into_iter().flatten() {
             deadline = deadline.min(other);
         }
@@ -184,7 +191,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 let reason = self.handle.outbound.close_reason();
                 return Some(reason.unwrap_or(CloseReason::WriteError));
             }
-            let write_deadline = self.server.options.write_deadline;
+            let write_deadline = self.client.options().write_deadline;
             if self.blocked.is_some_and(|since| since + write_deadline <= now) {
                 return Some(self.write_deadline_passed());
             }
@@ -207,7 +214,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             "{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total \
              bytes.",
             self.handle.label(),
-            go_duration(self.server.options.write_deadline),
+            go_duration(self.client.options().write_deadline),
             self.writing.len(),
             self.handle.outbound.pending_bytes(),
         );

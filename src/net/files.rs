@@ -1,7 +1,9 @@
 //! Files the server reads and leaves: configuration, pid file, ports file.
 
 use crate::conf::Source;
+use crate::options::Options;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,14 @@ impl Source for FileSource {
     }
 }
 
+/// Where the server can be reached, for the ports file.
+pub struct Urls {
+    /// Of the client listener.
+    pub address: SocketAddr,
+    /// Monitoring listeners, as URLs.
+    pub monitors: Vec<String>,
+}
+
 /// Files of a running server; the ports file goes when this is dropped.
 #[derive(Default)]
 pub struct StartFiles {
@@ -30,8 +40,22 @@ impl StartFiles {
         write_file(Path::new(path), std::process::id().to_string().as_bytes())
     }
 
+    /// Writes the ports file where the options want it. A failure is logged: the server is up.
+    pub fn announce(&mut self, program: &str, options: &Options, urls: &Urls) {
+        if let Some(old) = self.ports.take() {
+            let _ = std::fs::remove_file(old);
+        }
+        let directory = &options.ports_file_dir;
+        if directory.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write_ports(directory, program, &ports(options, urls)) {
+            tracing::error!("Error writing ports file to {directory}: {error}");
+        }
+    }
+
     /// `<directory>/<program>_<pid>.ports`, written whole before it gets its name.
-    pub fn write_ports(
+    fn write_ports(
         &mut self,
         directory: &str,
         program: &str,
@@ -53,6 +77,21 @@ impl Drop for StartFiles {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+fn ports(options: &Options, urls: &Urls) -> serde_json::Value {
+    let required = options.tls.is_some() && !options.allow_non_tls;
+    let scheme = if required { "tls" } else { "nats" };
+    let host = options.host.as_str();
+    let host = if matches!(host, "0.0.0.0" | "::" | "") { "127.0.0.1" } else { host };
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let mut ports = serde_json::Map::new();
+    ports.insert("nats".into(), vec![format!("{scheme}://{host}:{}", urls.address.port())].into());
+    if !urls.monitors.is_empty() {
+        let monitors = urls.monitors.iter().map(|url| url.replace("0.0.0.0", "127.0.0.1"));
+        ports.insert("monitoring".into(), monitors.collect::<Vec<_>>().into());
+    }
+    serde_json::Value::Object(ports)
 }
 
 fn write_file(path: &Path, data: &[u8]) -> std::io::Result<()> {

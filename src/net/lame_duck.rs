@@ -11,7 +11,8 @@ pub async fn run(server: Arc<Server>) {
         return;
     }
     server.announce_lame_duck();
-    let options = &server.options;
+    let generation = server.current();
+    let options = &generation.options;
     tokio::time::sleep(options.lame_duck_grace).await;
     tracing::info!("Closing existing clients");
     let clients = server.registry.all();

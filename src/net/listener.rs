@@ -2,7 +2,7 @@
 
 use super::driver;
 use crate::limits::ACCEPT_BACKOFF;
-use crate::server::Server;
+use crate::server::{Generation, Server};
 use crate::session::{Client, CloseReason, Handle};
 use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Socket, Stream};
 use std::net::SocketAddr;
@@ -17,8 +17,6 @@ use tokio::sync::Semaphore;
 pub struct Listener {
     pub server: Arc<Server>,
     pub ready: Ready,
-    pub acceptor: Option<Arc<Acceptor>>,
-    pub allow_non_tls: bool,
     /// Bounds how many handshakes compute at once.
     pub gate: Semaphore,
     pub rate: RateLimit,
@@ -93,13 +91,17 @@ impl Listener {
         // Messages are gathered before they are written; waiting for more would only add delay.
         let _ = tcp.set_nodelay(true);
         let cid = server.registry.next_cid();
-        let handle = Arc::new(Handle::new(cid, address, server.options.max_pending));
+        // A handshake ends under the generation it began with; the session looks at newer ones.
+        let generation = server.current();
+        let options = &generation.options;
+        let handle = Arc::new(Handle::new(cid, address, options.max_pending));
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!("{} - Client connection created", handle.label());
-        let admitted = server.registry.add(&handle, server.options.max_connections);
-        let reason = match self.establish(Socket::new(tcp), &handle, admitted).await {
+        let admitted = server.registry.add(&handle, options.max_connections);
+        let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
             Ok(stream) => {
-                let client = Client::new(Arc::clone(server), Arc::clone(&handle), Instant::now());
+                let session = (Arc::clone(server), Arc::clone(&handle));
+                let client = Client::new(session.0, generation, session.1, Instant::now());
                 driver::run(stream, client, Arc::clone(server), self.ready).await
             }
             Err(refused) => {
@@ -115,11 +117,12 @@ impl Listener {
     async fn establish(
         &self,
         mut socket: Socket<TcpStream>,
+        generation: &Generation,
         handle: &Handle,
         admitted: bool,
     ) -> Result<Stream<TcpStream>, Refused> {
-        let Some(acceptor) = &self.acceptor else {
-            self.greet(&mut socket, handle, admitted).await?;
+        let Some(acceptor) = &generation.acceptor else {
+            self.greet(&mut socket, generation, handle, admitted).await?;
             return Ok(Stream::Plain(socket));
         };
         let tls_first = match acceptor.handshake_first() {
@@ -132,8 +135,8 @@ impl Listener {
             }
         };
         if !tls_first {
-            self.greet(&mut socket, handle, admitted).await?;
-            if self.allow_non_tls && !self.opens_tls(&mut socket, acceptor).await {
+            self.greet(&mut socket, generation, handle, admitted).await?;
+            if generation.options.allow_non_tls && !self.opens_tls(&mut socket, acceptor).await {
                 return Ok(Stream::Plain(socket));
             }
             if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
@@ -145,7 +148,7 @@ impl Listener {
         }
         let mut stream = self.handshake(acceptor, socket, handle).await?;
         if tls_first {
-            let mut info = self.server.info_for(handle);
+            let mut info = self.server.info_for(generation, handle);
             info.tls_required = true;
             write_all(&mut stream, &info.line()).await?;
             if !admitted {
@@ -167,11 +170,15 @@ impl Listener {
     async fn greet(
         &self,
         socket: &mut Socket<TcpStream>,
+        generation: &Generation,
         handle: &Handle,
         admitted: bool,
     ) -> Result<(), Refused> {
         let write_error = |_| Refused { reason: CloseReason::WriteError };
-        socket.write_all(&self.server.info_for(handle).line()).await.map_err(write_error)?;
+        socket
+            .write_all(&self.server.info_for(generation, handle).line())
+            .await
+            .map_err(write_error)?;
         socket.flush().await.map_err(write_error)?;
         if admitted {
             return Ok(());

@@ -1,11 +1,14 @@
 //! Tasks: sockets, timers, files and signals around the sessions. Decides nothing about the
 //! protocol and nothing about cryptography.
 
+pub mod acceptors;
 mod driver;
 mod files;
 mod lame_duck;
 mod listener;
 pub mod moderation;
+mod reload;
+mod signals;
 pub mod supervisor;
 
 pub use files::{FileSource, StartFiles};

@@ -1,19 +1,21 @@
 //! The life of the server: start, signals, shutdown.
 
-use super::files::StartFiles;
-use super::lame_duck;
+use super::acceptors;
+use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
+use super::reload::Reloader;
+pub use super::reload::Reread;
+use super::signals::Signals;
 use crate::log::{LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
 use crate::options::{MonitorListener, Options};
-use crate::server::{COMPATIBLE_VERSION, Identity, Server, TlsInfo};
+use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
 use crate::session::CloseReason;
-use crate::tls::{Acceptor, HandshakeFirst, Level, Ready, SetupError, VERSION, crypto};
+use crate::tls::{Acceptor, HandshakeFirst, Level, Ready, VERSION, crypto};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
 /// Why the server did not come up.
@@ -48,38 +50,30 @@ pub struct Start {
     pub program: String,
     pub options: Options,
     pub logger: Logger,
+    /// Reads the configuration again, flags included; `None`: there is no file to read.
+    pub reread: Option<Reread>,
     /// Runs when the server is ready, with the port of the client listener.
     pub when_ready: Option<Box<dyn FnOnce(u16) + Send>>,
 }
 
-/// Loads the certificates of the options: what `-t` and the start have in common.
-pub fn load_tls(ready: Ready, options: &Options) -> Result<Option<Acceptor>, String> {
-    let Some(settings) = &options.tls else { return Ok(None) };
-    let place = |error: SetupError| match error.place().or(options.tls_position.as_ref()) {
-        Some(position) => format!("{position}: {error}"),
-        None => error.to_string(),
-    };
-    Acceptor::new(ready, settings).map(Some).map_err(place)
-}
-
 /// Starts, serves and returns after an orderly end.
-pub async fn run(mut start: Start) -> Result<(), StartError> {
+pub async fn run(start: Start) -> Result<(), StartError> {
     start.options.check().map_err(StartError::Early)?;
-    let acceptor = load_tls(start.ready, &start.options).map_err(StartError::Early)?;
-    let acceptor = acceptor.map(Arc::new);
+    let acceptors = acceptors::load(start.ready, &start.options).map_err(StartError::Early)?;
     start
         .logger
         .apply(&log_settings(&start.options))
         .map_err(|e| StartError::Log(e.early_line()))?;
-    let result = serve(&mut start, acceptor).await;
+    let logger = start.logger.clone();
+    let result = serve(start, acceptors).await;
     if let Err(StartError::Fatal(text)) = &result {
         tracing::error!(fatal = true, "{text}");
     }
-    start.logger.flush(Duration::from_secs(1));
+    logger.flush(Duration::from_secs(1));
     result
 }
 
-fn log_settings(options: &Options) -> LogSettings {
+pub(super) fn log_settings(options: &Options) -> LogSettings {
     let number = |value: i64| u64::try_from(value).unwrap_or(0);
     let target = if !options.log_file.is_empty() {
         LogTarget::File {
@@ -103,7 +97,7 @@ fn log_settings(options: &Options) -> LogSettings {
     }
 }
 
-async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(), StartError> {
+async fn serve(mut start: Start, acceptors: Acceptors) -> Result<(), StartError> {
     let fatal = |text: String| StartError::Fatal(text);
     let options = start.options.clone();
     let identity = Identity {
@@ -113,8 +107,7 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
             .map_err(|error| fatal(format!("OpenSSL failed: {error}")))?,
         started: jiff::Timestamp::now(),
     };
-    banner(start, &identity, &options);
-    let tls = tls_info(&options, acceptor.as_deref());
+    banner(&start, &identity, &options);
     let bound = bind(&options.host, options.port).await;
     let (listener, address) = bound.map_err(|(address, error)| {
         let reason = format!("listen tcp {address}: bind: {error}");
@@ -128,8 +121,9 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
             )));
         }
     }
-    let server = Arc::new(Server::new(identity, options.clone(), address.port(), tls));
-    let monitors = start_monitors(start, &server, acceptor.as_ref()).await?;
+    let acceptor = acceptors.clients.clone();
+    let server = Arc::new(Server::new(identity, options.clone(), address.port(), acceptors));
+    let monitors = start_monitors(&server).await?;
     tracing::info!("Listening for client connections on {address}");
     if let Some(acceptor) = &acceptor {
         tls_lines(start.ready, acceptor, options.allow_non_tls);
@@ -145,21 +139,13 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
             fatal(format!("Could not write pidfile: open {file}: {words}"))
         })?;
     }
-    if !options.ports_file_dir.is_empty() {
-        let ports = ports(&options, tls, address, &monitors);
-        let written = files.write_ports(&options.ports_file_dir, &start.program, &ports);
-        if let Err(error) = written {
-            tracing::error!("Error writing ports file to {}: {error}", options.ports_file_dir);
-        }
-    }
+    let urls = Urls { address, monitors };
+    files.announce(&start.program, &options, &urls);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let limited = acceptor.as_ref().is_some_and(|a| a.connection_rate_limit() > 0);
-    let listener_tls = acceptor.clone();
     let shared = Arc::new(Listener {
         server: Arc::clone(&server),
         ready: start.ready,
-        acceptor: listener_tls,
-        allow_non_tls: options.allow_non_tls,
         gate: Semaphore::new(cores),
         rate: RateLimit::default(),
     });
@@ -173,7 +159,16 @@ async fn serve(start: &mut Start, acceptor: Option<Arc<Acceptor>>) -> Result<(),
     if let Some(when_ready) = start.when_ready.take() {
         when_ready(address.port());
     }
-    signals.serve(start, &server, &accepting).await;
+    let reloader = Reloader {
+        ready: start.ready,
+        program: start.program,
+        logger: start.logger,
+        reread: start.reread,
+        server: Arc::clone(&server),
+        files,
+        urls,
+    };
+    signals.serve(reloader, &accepting).await;
     tracing::info!("Initiating Shutdown...");
     accepting.abort();
     server.close_all(CloseReason::ServerShutdown);
@@ -243,15 +238,6 @@ fn fips_lines(ready: Ready, options: &Options, tls: bool, address: std::net::Soc
     }
 }
 
-fn tls_info(options: &Options, acceptor: Option<&Acceptor>) -> TlsInfo {
-    let Some(acceptor) = acceptor else { return TlsInfo::default() };
-    TlsInfo {
-        required: !options.allow_non_tls,
-        verify: acceptor.verifies_clients(),
-        available: options.allow_non_tls,
-    }
-}
-
 fn tls_lines(ready: Ready, acceptor: &Acceptor, allow_non_tls: bool) {
     let first_only = acceptor.handshake_first() == HandshakeFirst::Always;
     if allow_non_tls && !first_only {
@@ -289,12 +275,9 @@ async fn bind(host: &str, port: i64) -> Result<Bound, (String, String)> {
 }
 
 /// Monitoring listeners that are up, as URLs.
-async fn start_monitors(
-    start: &Start,
-    server: &Arc<Server>,
-    acceptor: Option<&Arc<Acceptor>>,
-) -> Result<Vec<String>, StartError> {
-    let options = &server.options;
+async fn start_monitors(server: &Arc<Server>) -> Result<Vec<String>, StartError> {
+    let generation = server.current();
+    let options = &generation.options;
     let fatal = |text: String| StartError::Fatal(format!("Can't start monitoring: {text}"));
     let listeners: Vec<&MonitorListener> =
         [&options.http, &options.https].into_iter().flatten().collect();
@@ -305,22 +288,8 @@ async fn start_monitors(
         )));
     }
     let Some(monitor) = listeners.first() else { return Ok(Vec::new()) };
-    let mut tls = None;
-    if monitor.https {
-        if !acceptor.is_some_and(|acceptor| acceptor.has_certificate()) {
-            return Err(fatal("TLS cert and key required for HTTPS".to_owned()));
-        }
-        // COMPAT: monitoring asks nobody for a certificate.
-        let settings = options.tls.clone().map(|mut settings| {
-            settings.verify = false;
-            settings.identify = false;
-            settings.pins = Vec::new();
-            settings.timeout = crate::limits::MONITOR_HEADER_TIMEOUT;
-            settings
-        });
-        let settings = settings.unwrap_or_default();
-        let acceptor = Acceptor::new(start.ready, &settings).map_err(|e| fatal(e.to_string()))?;
-        tls = Some(Arc::new(acceptor));
+    if monitor.https && generation.monitor.is_none() {
+        return Err(fatal("TLS cert and key required for HTTPS".to_owned()));
     }
     let host = if monitor.host.is_empty() { &options.host } else { &monitor.host };
     let (listener, address) = bind(host, monitor.port).await.map_err(|(address, error)| {
@@ -328,105 +297,7 @@ async fn start_monitors(
     })?;
     let scheme = if monitor.https { "https" } else { "http" };
     tracing::info!("Starting {scheme} monitor on {address}");
-    let not_after = acceptor.and_then(|acceptor| acceptor.not_after());
-    let monitor = Monitor::new(Arc::clone(server), address.port(), tls.clone(), not_after);
+    let monitor = Monitor::new(Arc::clone(server), address.port());
     tokio::spawn(Arc::new(monitor).serve(listener));
     Ok(vec![format!("{scheme}://{address}")])
-}
-
-fn ports(
-    options: &Options,
-    tls: TlsInfo,
-    address: std::net::SocketAddr,
-    monitors: &[String],
-) -> serde_json::Value {
-    let scheme = if tls.required { "tls" } else { "nats" };
-    let host = options.host.as_str();
-    let host = if matches!(host, "0.0.0.0" | "::" | "") { "127.0.0.1" } else { host };
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let mut ports = serde_json::Map::new();
-    ports.insert("nats".into(), vec![format!("{scheme}://{host}:{}", address.port())].into());
-    if !monitors.is_empty() {
-        let monitors = monitors.iter().map(|url| url.replace("0.0.0.0", "127.0.0.1"));
-        ports.insert("monitoring".into(), monitors.collect::<Vec<_>>().into());
-    }
-    serde_json::Value::Object(ports)
-}
-
-/// The signals nats-server knows, caught from the moment this exists.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    user1: Signal,
-    user2: Signal,
-}
-
-impl Signals {
-    fn hook() -> Result<Self, StartError> {
-        let hook = |kind| {
-            signal(kind)
-                .map_err(|error| StartError::Fatal(format!("Can't handle signals: {error}")))
-        };
-        Ok(Self {
-            interrupt: hook(SignalKind::interrupt())?,
-            terminate: hook(SignalKind::terminate())?,
-            hangup: hook(SignalKind::hangup())?,
-            user1: hook(SignalKind::user_defined1())?,
-            user2: hook(SignalKind::user_defined2())?,
-        })
-    }
-
-    /// Serves signals until one of them ends the server.
-    async fn serve(
-        mut self,
-        start: &Start,
-        server: &Arc<Server>,
-        accepting: &tokio::task::JoinHandle<()>,
-    ) {
-        let mut ending: Option<tokio::task::JoinHandle<()>> = None;
-        loop {
-            let lame_duck_over = async {
-                match &mut ending {
-                    Some(task) => {
-                        let _ = task.await;
-                    }
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                _ = self.interrupt.recv() => {
-                    tracing::info!("Trapped \"interrupt\" signal");
-                    return;
-                }
-                _ = self.terminate.recv() => {
-                    tracing::info!("Trapped \"terminated\" signal");
-                    // COMPAT: a lame duck is already on its way out.
-                    if ending.is_none() {
-                        return;
-                    }
-                }
-                _ = self.hangup.recv() => {
-                    tracing::info!("Trapped \"hangup\" signal");
-                    tracing::error!(
-                        "Failed to reload server configuration: reload is not supported by this \
-                         version of natssl; restart the server"
-                    );
-                }
-                _ = self.user1.recv() => {
-                    tracing::info!("Trapped \"user defined signal 1\" signal");
-                    start.logger.reopen();
-                }
-                _ = self.user2.recv() => {
-                    tracing::info!("Trapped \"user defined signal 2\" signal");
-                    if ending.is_none() {
-                        tracing::info!("Entering lame duck mode, stop accepting new clients");
-                        accepting.abort();
-                        ending = Some(tokio::spawn(lame_duck::run(Arc::clone(server))));
-                    }
-                }
-                () = lame_duck_over => return,
-            }
-        }
-    }
 }

@@ -23,11 +23,28 @@ pub enum Credentials {
     Users(Vec<User>),
 }
 
+impl Credentials {
+    /// User name, password and token as one may compare them, but not print them.
+    pub(super) fn parts(&self) -> (&str, &str, &str) {
+        match self {
+            Self::Single { user, password } => (user, password.expose(), ""),
+            Self::Token(token) => ("", "", token.expose()),
+            Self::None | Self::Users(_) => ("", "", ""),
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 pub struct AuthOptions {
     pub credentials: Credentials,
     pub timeout: Option<Duration>,
     pub no_auth_user: String,
+}
+
+impl AuthOptions {
+    pub(super) fn has_user(&self, name: &str) -> bool {
+        matches!(&self.credentials, Credentials::Users(users) if users.iter().any(|u| u.name == name))
+    }
 }
 
 #[derive(Clone)]

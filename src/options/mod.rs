@@ -9,6 +9,7 @@ mod flags;
 mod keys;
 mod map;
 mod read;
+mod reload;
 mod tls;
 mod top;
 
@@ -16,6 +17,7 @@ pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, Respo
 pub use flags::{Flags, Verbosity};
 pub use keys::{KEYS, Key, Support};
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port};
+pub use reload::Refused;
 
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};

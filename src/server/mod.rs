@@ -1,19 +1,20 @@
 //! What connections share.
 
 pub mod counters;
+mod generation;
 mod registry;
 
 pub use counters::Counters;
+pub use generation::{Acceptors, Generation};
 pub use registry::{Closed, Registry};
 
 use crate::account::Account;
-use crate::auth::Auth;
 use crate::log::RateLimited;
 use crate::options::Options;
 use crate::proto::info::Info;
 use crate::session::{CloseReason, Handle};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 /// The nats-server release this one stands in for.
@@ -32,79 +33,79 @@ pub struct Identity {
 
 pub struct Server {
     pub identity: Identity,
-    pub options: Options,
-    pub auth: Auth,
+    /// The bound port of the client listener.
+    pub port: u16,
     pub account: Arc<Account>,
     pub counters: Counters,
     pub registry: Registry,
-    /// INFO without what differs per connection.
-    info: Info,
+    generation: RwLock<Arc<Generation>>,
+    /// Number of the generation, readable without the lock.
+    number: AtomicU64,
     lame_duck: AtomicBool,
     rate_limited: RateLimited,
 }
 
-/// What INFO says of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TlsInfo {
-    pub required: bool,
-    pub verify: bool,
-    pub available: bool,
-}
-
 impl Server {
-    /// `port` is the bound one; `tls` what the listener does.
-    pub fn new(identity: Identity, options: Options, port: u16, tls: TlsInfo) -> Self {
-        let name = if options.server_name.is_empty() { &identity.id } else { &options.server_name };
-        let auth = Auth::new(&options.auth, &options.mapping);
-        let (host, port) = advertised(&options, port);
-        let info = Info {
-            server_id: identity.id.clone(),
-            server_name: name.clone(),
-            version: COMPATIBLE_VERSION.to_owned(),
-            proto: 1,
-            git_commit: env!("NATSSL_COMMIT").to_owned(),
-            go: format!("natssl {}", crate::tls::VERSION),
-            host,
-            port,
-            headers: options.headers,
-            auth_required: auth.announced(),
-            tls_required: tls.required,
-            tls_verify: tls.verify,
-            tls_available: tls.available,
-            max_payload: options.max_payload,
-            api_lvl: API_LEVEL,
-            natssl: crate::tls::VERSION,
-            ..Info::default()
-        };
+    /// `port` is the bound one.
+    pub fn new(identity: Identity, options: Options, port: u16, acceptors: Acceptors) -> Self {
+        let account = Arc::new(Account::new("$G", options.sublist_cache));
+        let registry = Registry::new(options.max_closed_clients);
+        let loaded = identity.started;
+        let first = Generation::new(1, &identity, options, port, acceptors, loaded);
         Self {
-            account: Arc::new(Account::new("$G", options.sublist_cache)),
+            account,
             counters: Counters::default(),
-            registry: Registry::new(options.max_closed_clients),
+            registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),
+            number: AtomicU64::new(first.number),
+            generation: RwLock::new(Arc::new(first)),
+            port,
             identity,
-            auth,
-            info,
-            options,
         }
     }
 
-    pub fn name(&self) -> &str {
-        &self.info.server_name
+    /// What holds now.
+    pub fn current(&self) -> Arc<Generation> {
+        Arc::clone(&self.generation.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn info(&self) -> &Info {
-        &self.info
+    /// Is `generation` what holds now? One load: cheap enough for every read buffer.
+    #[inline]
+    pub fn is_current(&self, generation: &Generation) -> bool {
+        self.number.load(Ordering::Acquire) == generation.number
+    }
+
+    /// Replaces what holds by `options` and `acceptors`, which must be checked, and has every
+    /// connection look at it. `loaded`: when the configuration was read.
+    pub fn publish(
+        &self,
+        options: Options,
+        acceptors: Acceptors,
+        loaded: jiff::Timestamp,
+    ) -> Arc<Generation> {
+        let next = {
+            let mut current = self.generation.write().unwrap_or_else(PoisonError::into_inner);
+            let number = current.number + 1;
+            let (identity, port) = (&self.identity, self.port);
+            let next = Generation::new(number, identity, options, port, acceptors, loaded);
+            *current = Arc::new(next);
+            self.number.store(number, Ordering::Release);
+            Arc::clone(&current)
+        };
+        for handle in self.registry.all() {
+            handle.outbound.wake();
+        }
+        next
+    }
+
+    pub fn name(&self) -> String {
+        self.current().info().server_name.clone()
     }
 
     /// INFO for one connection.
-    pub fn info_for(&self, handle: &Handle) -> Info {
-        Info {
-            client_id: handle.cid,
-            client_ip: handle.address.ip().to_string(),
-            ldm: self.lame_duck.load(Ordering::Relaxed),
-            ..self.info.clone()
-        }
+    pub fn info_for(&self, generation: &Generation, handle: &Handle) -> Info {
+        Info { ldm: self.lame_duck.load(Ordering::Relaxed), ..generation.info_for(handle) }
     }
 
     /// A seed per connection; need not be secret.
@@ -123,16 +124,22 @@ impl Server {
         tracing::info!(
             "{} - Slow Consumer Detected: MaxPending of {} Exceeded",
             handle.label(),
-            self.options.max_pending,
+            self.current().options.max_pending,
         );
     }
 
     /// Tells every client that takes it that the server will go.
     pub fn announce_lame_duck(&self) {
         self.lame_duck.store(true, Ordering::Relaxed);
+        self.send_info();
+    }
+
+    /// Sends INFO to every client that takes it.
+    pub fn send_info(&self) {
+        let generation = self.current();
         for handle in self.registry.all() {
             if handle.takes_async_info.load(Ordering::Acquire) {
-                handle.outbound.text(&self.info_for(&handle).line());
+                handle.outbound.text(&self.info_for(&generation, &handle).line());
                 handle.outbound.wake();
             }
         }
@@ -147,16 +154,5 @@ impl Server {
         for handle in self.registry.all() {
             handle.outbound.close(reason);
         }
-    }
-}
-
-fn advertised(options: &Options, port: u16) -> (String, u16) {
-    let text = &options.client_advertise;
-    if text.is_empty() {
-        return (options.host.clone(), port);
-    }
-    match crate::options::host_port(text) {
-        Ok((host, advertised)) => (host, u16::try_from(advertised).unwrap_or(port)),
-        Err(_) => (text.clone(), port),
     }
 }

@@ -5,9 +5,11 @@ use super::handle::{Handle, SubRef};
 use super::{CloseReason, trace};
 use crate::auth::{Decision, Permissions, PublishCache};
 use crate::limits;
+use crate::options::Options;
 use crate::proto::connect::ConnectOptions;
 use crate::proto::{Op, Parser, ProtocolError, Step as Parsed, write};
-use crate::server::Server;
+use crate::secret::Secret;
+use crate::server::{Generation, Server};
 use crate::subject::Cache;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -58,11 +60,15 @@ pub(super) struct Batch {
 
 pub struct Client {
     pub(super) server: Arc<Server>,
+    /// The options and rules this connection goes by.
+    pub(super) generation: Arc<Generation>,
     pub(super) handle: Arc<Handle>,
     pub(super) phase: Phase,
     pub(super) parser: Parser,
     pub(super) connect: ConnectOptions,
     pub(super) connect_received: bool,
+    /// The stored password that the client's was found behind.
+    pub(super) verified: Option<Secret>,
     pub(super) subscriptions: HashMap<Box<[u8]>, SubRef>,
     pub(super) permissions: Option<Arc<Permissions>>,
     pub(super) publish_cache: PublishCache,
@@ -75,8 +81,8 @@ pub struct Client {
     pub(super) tracing: bool,
     /// The INFO that follows the first PING after CONNECT was sent.
     connect_info_sent: bool,
-    auth_deadline: Option<Instant>,
-    next_ping: Instant,
+    pub(super) auth_deadline: Option<Instant>,
+    pub(super) next_ping: Instant,
     ping_sent: Option<Instant>,
     pings_out: u32,
     rtt: Option<(Duration, Instant)>,
@@ -84,9 +90,15 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(server: Arc<Server>, handle: Arc<Handle>, now: Instant) -> Self {
-        let options = &server.options;
-        let required = server.auth.required();
+    /// `generation`: the one the connection was accepted under.
+    pub fn new(
+        server: Arc<Server>,
+        generation: Arc<Generation>,
+        handle: Arc<Handle>,
+        now: Instant,
+    ) -> Self {
+        let options = &generation.options;
+        let required = generation.auth.required();
         let mut random = fastrand::Rng::with_seed(server.next_seed(handle.cid));
         let first_ping = first_ping(options.ping_interval, &mut random);
         Self {
@@ -98,6 +110,7 @@ impl Client {
             },
             connect: ConnectOptions::default(),
             connect_received: false,
+            verified: None,
             subscriptions: HashMap::new(),
             permissions: None,
             publish_cache: PublishCache::default(),
@@ -114,8 +127,14 @@ impl Client {
             rtt: None,
             last_input: now,
             server,
+            generation,
             handle,
         }
+    }
+
+    /// The options this connection goes by.
+    pub fn options(&self) -> &Options {
+        &self.generation.options
     }
 
     /// Serves what is complete in `buf`.
@@ -154,7 +173,7 @@ impl Client {
     #[inline]
     fn operate(&mut self, op: Op<'_>, now: Instant) -> Then {
         if self.tracing {
-            trace::incoming(&self.handle, &self.server.options, &op);
+            trace::incoming(&self.handle, &self.generation.options, &op);
         }
         match op {
             Op::Publish(publish) => self.publish(&publish, now),
@@ -239,7 +258,7 @@ impl Client {
         if first.eq_ignore_ascii_case(&b'C') {
             return None;
         }
-        let mut user = self.server.auth.default_user().filter(|_| !self.connect_received);
+        let mut user = self.generation.auth.default_user().filter(|_| !self.connect_received);
         // COMPAT: where certificates are mapped, the certificate's user takes the place of the
         // `no_auth_user`, if it has no password that only CONNECT could give.
         if user.is_some() && self.maps() {
@@ -284,10 +303,10 @@ impl Client {
         let wanted = self.connect_received && self.connect.protocol >= 1;
         if wanted && !self.connect_info_sent {
             self.connect_info_sent = true;
-            let mut info = self.server.info_for(&self.handle);
+            let mut info = self.server.info_for(&self.generation, &self.handle);
             info.connect_info = true;
             // COMPAT: this one says so under a `no_auth_user`, too.
-            info.auth_required = self.server.auth.required();
+            info.auth_required = self.generation.auth.required();
             info.remote_account.clone_from(&self.server.account.name);
             self.send(&info.line());
             self.handle.takes_async_info.store(true, Ordering::Release);
@@ -323,7 +342,7 @@ impl Client {
     }
 
     fn ping_timer(&mut self, now: Instant) -> Option<CloseReason> {
-        let options = &self.server.options;
+        let options = &self.generation.options;
         tracing::debug!("{} - Client Ping Timer", self.handle.label());
         self.next_ping = now + options.ping_interval;
         // An idle connection gives its caches back; one that publishes fills them again.
@@ -356,7 +375,7 @@ impl Client {
 
     /// Called when CONNECT was accepted: the first PING comes soon after it.
     pub(super) fn start_pinging(&mut self, now: Instant) {
-        let first = first_ping(self.server.options.ping_interval, &mut self.random);
+        let first = first_ping(self.generation.options.ping_interval, &mut self.random);
         self.next_ping = now + first;
     }
 

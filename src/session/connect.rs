@@ -14,6 +14,8 @@ pub struct PasswordCheck {
     pub stored: Secret,
     pub given: Secret,
     pub(super) identity: Identity,
+    /// After a reload, for a connection that is already somebody.
+    pub(super) renewed: bool,
 }
 
 impl Client {
@@ -35,7 +37,7 @@ impl Client {
                     self.connect.user.clone_from(&identity.name);
                 }
                 self.phase = Phase::Checking;
-                Then::Check(PasswordCheck { stored, given, identity })
+                Then::Check(PasswordCheck { stored, given, identity, renewed: false })
             }
         }
     }
@@ -46,17 +48,24 @@ impl Client {
             maps: self.maps(),
             peer: self.handle.peer().map(|peer| &**peer),
         };
-        self.server.auth.decide(&self.connect, &arrival)
+        self.generation.auth.decide(&self.connect, &arrival)
     }
 
     /// Does the listener turn certificates into users?
     pub(super) fn maps(&self) -> bool {
-        self.server.options.mapping != Mapping::Off
+        self.generation.options.mapping != Mapping::Off
     }
 
     /// The outcome of a [`PasswordCheck`].
     pub fn checked(&mut self, check: PasswordCheck, good: bool, now: Instant) -> Then {
-        if good { self.accepted(check.identity, now) } else { Then::Close(self.auth_violation()) }
+        if !good {
+            return Then::Close(self.auth_violation());
+        }
+        self.verified = Some(check.stored);
+        if check.renewed {
+            return self.renewed(check.identity);
+        }
+        self.accepted(check.identity, now)
     }
 
     fn accepted(&mut self, identity: Identity, now: Instant) -> Then {
@@ -67,7 +76,7 @@ impl Client {
             self.send_error("invalid client protocol");
             return Then::Close(CloseReason::BadClientProtocolVersion);
         }
-        let headers = self.connect.headers && self.server.options.headers;
+        let headers = self.connect.headers && self.generation.options.headers;
         if self.connect.no_responders && !headers {
             self.send_error("no responders requires headers support");
             return Then::Close(CloseReason::NoRespondersRequiresHeaders);
@@ -106,7 +115,7 @@ impl Client {
             label.push_str(&format!(" - {}", quoted(&parts.join(":"))));
         }
         // COMPAT: who it is stands there only where somebody had to say.
-        if !self.server.auth.required() {
+        if !self.generation.auth.required() {
             return label;
         }
         let mut who = self.server.account.name.clone();

@@ -85,7 +85,7 @@ impl Client {
         if own && !self.connect.echo {
             return false;
         }
-        if subscription.filtered && !receives(subscription, message.subject) {
+        if subscription.is_filtered() && !receives(subscription, message.subject) {
             return false;
         }
         let plain;
@@ -99,7 +99,7 @@ impl Client {
         let mut bytes = 0;
         let appended = owner.outbound.message(
             message.bound(subscription.sid.len()),
-            self.server.options.no_fast_producer_stall,
+            self.generation.options.no_fast_producer_stall,
             || match subscription.count() {
                 Counted::Deliver => true,
                 Counted::DeliverLast => {
@@ -126,7 +126,7 @@ impl Client {
                 if stalled && !own {
                     self.note_stalled(subscription);
                 }
-                if subscription.tracks_replies && !message.reply.is_empty() {
+                if subscription.tracks_replies() && !message.reply.is_empty() {
                     track_reply(subscription, message.reply, now);
                 }
                 if self.tracing {

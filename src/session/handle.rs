@@ -88,9 +88,9 @@ pub struct Subscription {
     pub sid: Box<[u8]>,
     pub owner: Arc<Handle>,
     /// Deny permissions overlap the subject, so each message is checked.
-    pub filtered: bool,
+    filtered: AtomicBool,
     /// Also tracks replies for `allow_responses`.
-    pub tracks_replies: bool,
+    tracks_replies: AtomicBool,
     /// Changed only under the owner's outbound lock; read anywhere.
     delivered: AtomicU64,
     /// 0: no maximum.
@@ -121,12 +121,28 @@ impl Subscription {
             queue: queue.map(Into::into),
             sid: sid.into(),
             owner,
-            filtered,
-            tracks_replies,
+            filtered: AtomicBool::new(filtered),
+            tracks_replies: AtomicBool::new(tracks_replies),
             delivered: AtomicU64::new(0),
             max: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         }
+    }
+
+    #[inline]
+    pub fn is_filtered(&self) -> bool {
+        self.filtered.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub fn tracks_replies(&self) -> bool {
+        self.tracks_replies.load(Ordering::Relaxed)
+    }
+
+    /// The owner's permissions changed.
+    pub fn set_checks(&self, filtered: bool, tracks_replies: bool) {
+        self.filtered.store(filtered, Ordering::Relaxed);
+        self.tracks_replies.store(tracks_replies, Ordering::Relaxed);
     }
 
     /// Counts a delivery. Call it under the owner's outbound lock only: a plain load and store

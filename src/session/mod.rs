@@ -8,6 +8,7 @@ mod connect;
 pub mod deliver;
 pub mod handle;
 pub mod outbound;
+mod refresh;
 mod subscribe;
 mod trace;
 

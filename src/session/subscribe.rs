@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 impl Client {
     pub(super) fn subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
-        let options = &self.server.options;
+        let options = &self.generation.options;
         let mut filtered = false;
         let allowed = match &self.permissions {
             _ if queue == Some(b"_sys_") => Subscribe::Denied,

@@ -23,6 +23,8 @@ use tokio::sync::Semaphore;
 
 /// One generation of a listener's TLS: contexts, certificates and what they amount to.
 pub struct Acceptor {
+    /// SHA-256 over the certificates it was built from.
+    contents: String,
     /// One context a credential, in the same order; one bare context when there is none.
     contexts: Vec<SslContext>,
     credentials: Vec<Credential>,
@@ -70,6 +72,7 @@ impl Acceptor {
             contexts.push(context::build(&plan, None)?);
         }
         Ok(Self {
+            contents: contents(&credentials, bundle.as_ref())?,
             contexts,
             credentials,
             policy,
@@ -81,6 +84,11 @@ impl Acceptor {
             connection_rate_limit: settings.connection_rate_limit,
             level: inventory.level,
         })
+    }
+
+    /// Equal for two acceptors that serve and trust the same certificates: hex SHA-256.
+    pub fn contents(&self) -> &str {
+        &self.contents
     }
 
     pub fn policy(&self) -> &Policy {
@@ -246,6 +254,17 @@ impl Acceptor {
         }
         Ok((stream, peer))
     }
+}
+
+fn contents(credentials: &[Credential], bundle: Option<&Bundle>) -> Result<String, SetupError> {
+    let failed = |source| SetupError::Library { step: "a digest of the certificates", source };
+    let mut all = Vec::new();
+    let chains = credentials.iter().flat_map(|credential| &credential.chain);
+    for certificate in chains.chain(bundle.into_iter().flat_map(Bundle::certificates)) {
+        all.extend(certificate.to_der().map_err(failed)?);
+    }
+    let digest = openssl::hash::hash(openssl::hash::MessageDigest::sha256(), &all);
+    Ok(peer::hex(&digest.map_err(failed)?))
 }
 
 /// Waits until the task is woken once; the wake-up was registered by the poll before.

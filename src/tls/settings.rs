@@ -39,7 +39,7 @@ pub enum HandshakeFirst {
     Fallback(Duration),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The first is the default certificate; empty: no handshake can succeed (`tls {}`).
     pub certificates: Vec<CertificateFiles>,

@@ -13,6 +13,10 @@ use std::path::Path;
 pub struct Bundle(Vec<X509>);
 
 impl Bundle {
+    pub fn certificates(&self) -> &[X509] {
+        &self.0
+    }
+
     pub fn load(path: &Path) -> Result<Self, SetupError> {
         let text =
             read_file(path).map_err(|source| SetupError::File { path: path.into(), source })?;

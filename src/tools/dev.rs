@@ -49,6 +49,7 @@ pub fn run(ready: Ready, arguments: &Arguments) -> Result<ExitCode, String> {
         program: "natssl".to_owned(),
         options,
         logger: natssl::log::install(),
+        reread: None,
         when_ready: Some(Box::new(move |port| hint(&path, port, verify))),
     };
     let code = crate::run(start, "natssl");

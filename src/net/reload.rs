@@ -1,0 +1,134 @@
+//! Going over to another configuration: everything is read, built and checked before anything
+//! changes, and a failure changes nothing.
+
+use super::acceptors;
+use super::files::{StartFiles, Urls};
+use super::supervisor::log_settings;
+use crate::log::Logger;
+use crate::options::Options;
+use crate::proto::write;
+use crate::server::{Generation, Server};
+use crate::session::{CloseReason, Handle};
+use crate::tls::{Acceptor, Ready};
+use std::sync::Arc;
+
+/// Reads the configuration: file, then flags. The error is the text for the log.
+pub type Reread = Box<dyn Fn() -> Result<Options, String> + Send>;
+
+pub struct Reloader {
+    pub ready: Ready,
+    /// `natssl` or `nats-server`.
+    pub program: String,
+    pub logger: Logger,
+    /// `None`: there is no file to read.
+    pub reread: Option<Reread>,
+    pub server: Arc<Server>,
+    pub files: StartFiles,
+    pub urls: Urls,
+}
+
+impl Reloader {
+    /// SIGHUP.
+    pub fn reload(&mut self) {
+        match self.try_reload() {
+            Ok(digest) if digest.is_empty() => tracing::info!("Reloaded server configuration"),
+            Ok(digest) => tracing::info!("Reloaded server configuration ({digest})"),
+            Err(error) => tracing::error!("Failed to reload server configuration: {error}"),
+        }
+    }
+
+    /// Returns the digest of what holds now.
+    fn try_reload(&mut self) -> Result<String, String> {
+        let Some(reread) = &self.reread else {
+            return Err(
+                "can only reload config when a file is provided using -c or --config".to_owned()
+            );
+        };
+        let before = self.server.current();
+        let options = reread()?;
+        options.check()?;
+        let advertise = &options.client_advertise;
+        if !advertise.is_empty()
+            && let Some(error) = crate::options::advertise_error(advertise)
+        {
+            return Err(format!("invalid ClientAdvertise value of {advertise}, err={error}"));
+        }
+        let acceptors = acceptors::load(self.ready, &options)?;
+        if options.https.is_some() && acceptors.monitor.is_none() {
+            return Err("https needs a 'tls' block with a certificate".to_owned());
+        }
+        let contents = |acceptor: Option<&Arc<Acceptor>>| {
+            acceptor.map(|acceptor| acceptor.contents().to_owned())
+        };
+        let new_files = contents(before.acceptor.as_ref()) != contents(acceptors.clients.as_ref());
+        let changes = before
+            .options
+            .changes(&options, self.server.port, new_files)
+            .map_err(|refused| refused.to_string())?;
+        // The last step that can fail.
+        let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
+        let digest = options.config_digest.clone();
+        let after = self.server.publish(options, acceptors, jiff::Timestamp::now());
+        self.carry_out(&before, &after, &changes);
+        // COMPAT: the changes still stand in the old log.
+        self.logger.install(log);
+        Ok(digest)
+    }
+
+    fn carry_out(&mut self, before: &Generation, after: &Generation, changes: &[String]) {
+        let (old, new) = (&before.options, &after.options);
+        if old.pid_file != new.pid_file
+            && !new.pid_file.is_empty()
+            && let Err(error) = self.files.write_pid(&new.pid_file)
+        {
+            tracing::error!("Failed to write pidfile: {error}");
+        }
+        if old.ports_file_dir != new.ports_file_dir {
+            self.files.announce(&self.program, new, &self.urls);
+        }
+        for line in changes {
+            tracing::info!("{line}");
+        }
+        if old.client_advertise != new.client_advertise {
+            self.server.send_info();
+        }
+        if new.max_connections < old.max_connections {
+            self.close_surplus(new.max_connections);
+        }
+        self.close_unpinned(before, after);
+    }
+
+    /// COMPAT: random ones.
+    fn close_surplus(&self, limit: i64) {
+        let clients = self.server.registry.all();
+        let surplus = clients.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
+        if surplus == 0 {
+            return;
+        }
+        // The registry's order is that of a hash table with a random seed.
+        for client in clients.iter().take(surplus) {
+            tracing::error!("{} - maximum connections exceeded", client.label());
+            client.outbound.text(&write::error("maximum connections exceeded"));
+            client.outbound.close(CloseReason::MaxConnectionsExceeded);
+        }
+        tracing::info!("Closed {surplus} connections to fall within max_connections");
+    }
+
+    /// Whose key is no longer pinned has to go. COMPAT: without pins nobody has.
+    fn close_unpinned(&self, before: &Generation, after: &Generation) {
+        let Some(new) = after.acceptor.as_ref().map(|acceptor| acceptor.pins()) else { return };
+        let same = before.acceptor.as_ref().is_some_and(|acceptor| acceptor.pins() == new);
+        if same || new.is_empty() {
+            return;
+        }
+        let clients = self.server.registry.all();
+        let unpinned = |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allow(peer));
+        let out: Vec<_> = clients.iter().filter(unpinned).collect();
+        if !out.is_empty() {
+            tracing::info!("Disconnect {} clients due to pinned certs reload", out.len());
+        }
+        for client in out {
+            client.outbound.close(CloseReason::TlsHandshakeFailure);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The signals of nats-server, and what else happens to a server that runs.
+
+use super::lame_duck;
+use super::reload::Reloader;
+use super::supervisor::StartError;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+/// The signals, caught from the moment this exists.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    user1: Signal,
+    user2: Signal,
+}
+
+impl Signals {
+    pub fn hook() -> Result<Self, StartError> {
+        let hook = |kind| {
+            signal(kind)
+                .map_err(|error| StartError::Fatal(format!("Can't handle signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: hook(SignalKind::interrupt())?,
+            terminate: hook(SignalKind::terminate())?,
+            hangup: hook(SignalKind::hangup())?,
+            user1: hook(SignalKind::user_defined1())?,
+            user2: hook(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Serves signals until one of them ends the server.
+    pub async fn serve(mut self, mut reloader: Reloader, accepting: &JoinHandle<()>) {
+        let mut ending: Option<JoinHandle<()>> = None;
+        loop {
+            let lame_duck_over = async {
+                match &mut ending {
+                    Some(task) => {
+                        let _ = task.await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.interrupt.recv() => {
+                    tracing::info!("Trapped \"interrupt\" signal");
+                    return;
+                }
+                _ = self.terminate.recv() => {
+                    tracing::info!("Trapped \"terminated\" signal");
+                    // COMPAT: a lame duck is already on its way out.
+                    if ending.is_none() {
+                        return;
+                    }
+                }
+                _ = self.hangup.recv() => {
+                    tracing::info!("Trapped \"hangup\" signal");
+                    reloader.reload();
+                }
+                _ = self.user1.recv() => {
+                    tracing::info!("Trapped \"user defined signal 1\" signal");
+                    reloader.logger.reopen();
+                }
+                _ = self.user2.recv() => {
+                    tracing::info!("Trapped \"user defined signal 2\" signal");
+                    if ending.is_none() {
+                        tracing::info!("Entering lame duck mode, stop accepting new clients");
+                        accepting.abort();
+                        ending = Some(tokio::spawn(lame_duck::run(Arc::clone(&reloader.server))));
+                    }
+                }
+                () = lame_duck_over => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a reload or a new certificate replaces, as one piece.
+//!
+//! A generation is built and checked completely and then published; nobody ever sees half of one.
+//! Connections keep the one they know until they look again, which they do before they serve the
+//! next bytes.
+
+use super::{API_LEVEL, COMPATIBLE_VERSION, Identity};
+use crate::auth::Auth;
+use crate::options::Options;
+use crate::proto::info::Info;
+use crate::session::Handle;
+use crate::tls::Acceptor;
+use std::sync::Arc;
+
+pub struct Generation {
+    /// Counts up from 1.
+    pub number: u64,
+    pub options: Options,
+    pub auth: Auth,
+    /// TLS of the client listener.
+    pub acceptor: Option<Arc<Acceptor>>,
+    /// TLS of the monitoring listener, if it has any.
+    pub monitor: Option<Arc<Acceptor>>,
+    /// When the configuration was read.
+    pub loaded: jiff::Timestamp,
+    /// INFO without what differs per connection.
+    info: Info,
+}
+
+/// TLS of the listeners of one generation.
+#[derive(Clone, Default)]
+pub struct Acceptors {
+    pub clients: Option<Arc<Acceptor>>,
+    pub monitor: Option<Arc<Acceptor>>,
+}
+
+impl Generation {
+    /// `port` is the bound one.
+    pub fn new(
+        number: u64,
+        identity: &Identity,
+        options: Options,
+        port: u16,
+        acceptors: Acceptors,
+        loaded: jiff::Timestamp,
+    ) -> Self {
+        let name = if options.server_name.is_empty() { &identity.id } else { &options.server_name };
+        let auth = Auth::new(&options.auth, &options.mapping);
+        let (host, port) = advertised(&options, port);
+        let tls = acceptors.clients.as_ref();
+        let info = Info {
+            server_id: identity.id.clone(),
+            server_name: name.clone(),
+            version: COMPATIBLE_VERSION.to_owned(),
+            proto: 1,
+            git_commit: env!("NATSSL_COMMIT").to_owned(),
+            go: format!("natssl {}", crate::tls::VERSION),
+            host,
+            port,
+            headers: options.headers,
+            auth_required: auth.announced(),
+            tls_required: tls.is_some() && !options.allow_non_tls,
+            tls_verify: tls.is_some_and(|acceptor| acceptor.verifies_clients()),
+            tls_available: tls.is_some() && options.allow_non_tls,
+            max_payload: options.max_payload,
+            api_lvl: API_LEVEL,
+            natssl: crate::tls::VERSION,
+            ..Info::default()
+        };
+        let Acceptors { clients: acceptor, monitor } = acceptors;
+        Self { number, options, auth, acceptor, monitor, loaded, info }
+    }
+
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// INFO for one connection.
+    pub(super) fn info_for(&self, handle: &Handle) -> Info {
+        Info {
+            client_id: handle.cid,
+            client_ip: handle.address.ip().to_string(),
+            ..self.info.clone()
+        }
+    }
+}
+
+fn advertised(options: &Options, port: u16) -> (String, u16) {
+    let text = &options.client_advertise;
+    if text.is_empty() {
+        return (options.host.clone(), port);
+    }
+    match crate::options::host_port(text) {
+        Ok((host, advertised)) => (host, u16::try_from(advertised).unwrap_or(port)),
+        Err(_) => (text.clone(), port),
+    }
+}
