@@ -103,3 +103,6 @@ pub const TLS_HELLO_MAX: usize = 64 * 1024;
 pub const TLS_READ_AHEAD: usize = 64 * 1024;
 /// Largest certificate, key or CA file read, in bytes.
 pub const TLS_FILE_MAX: u64 = 16 * 1024 * 1024;
+
+/// How often the files of `tls` blocks are looked at for a change.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(250);

@@ -8,6 +8,7 @@ mod lame_duck;
 mod listener;
 pub mod moderation;
 mod reload;
+mod rotation;
 mod signals;
 pub mod supervisor;
 

@@ -1,16 +1,18 @@
-//! Going over to another configuration: everything is read, built and checked before anything
-//! changes, and a failure changes nothing.
+//! Going over to another configuration, or to other certificates: everything is read, built and
+//! checked before anything changes, and a failure changes nothing.
 
 use super::acceptors;
 use super::files::{StartFiles, Urls};
+use super::rotation::{Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::log::Logger;
 use crate::options::Options;
 use crate::proto::write;
-use crate::server::{Generation, Server};
+use crate::server::{Acceptors, Generation, Server};
 use crate::session::{CloseReason, Handle};
 use crate::tls::{Acceptor, Ready};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Reads the configuration: file, then flags. The error is the text for the log.
 pub type Reread = Box<dyn Fn() -> Result<Options, String> + Send>;
@@ -25,9 +27,58 @@ pub struct Reloader {
     pub server: Arc<Server>,
     pub files: StartFiles,
     pub urls: Urls,
+    pub watch: Watch,
 }
 
 impl Reloader {
+    /// Looks at the files that TLS is made of, and takes over what is new, complete and matching.
+    pub fn look(&mut self, now: Instant) {
+        let before = self.server.current();
+        let paths = before.options.watched_files();
+        if paths.is_empty() {
+            return;
+        }
+        let stamps = Stamps::of(&paths);
+        if !self.watch.is_due(&stamps, now) {
+            return;
+        }
+        match acceptors::load(self.ready, &before.options) {
+            // Something changed while it was read: next time.
+            _ if Stamps::of(&paths) != stamps => {}
+            Ok(acceptors) => {
+                if self.watch.is_failing() {
+                    tracing::info!("The files of 'tls' can be used again");
+                }
+                self.watch.loaded(stamps);
+                self.rotate(&before, acceptors);
+            }
+            Err(error) => match self.watch.failed(stamps, now) {
+                Say::Warning => tracing::warn!(
+                    "The files of 'tls' changed and cannot be used yet, those of before stay: \
+                     {error}"
+                ),
+                Say::Alarm => tracing::error!(
+                    "The files of 'tls' cannot be used, those of before are still served: {error}"
+                ),
+                Say::Nothing => {}
+            },
+        }
+    }
+
+    fn rotate(&self, before: &Generation, acceptors: Acceptors) {
+        let contents = |acceptor: &Option<Arc<Acceptor>>| {
+            acceptor.as_ref().map(|acceptor| acceptor.contents().to_owned())
+        };
+        if contents(&before.acceptor) == contents(&acceptors.clients) {
+            return;
+        }
+        let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
+        for line in after.acceptor.iter().flat_map(|acceptor| acceptor.certificate_lines()) {
+            tracing::info!("Rotated TLS of the client listener: it now serves {line}");
+        }
+        self.close_unpinned(before, &after);
+    }
+
     /// SIGHUP.
     pub fn reload(&mut self) {
         match self.try_reload() {
@@ -53,6 +104,7 @@ impl Reloader {
         {
             return Err(format!("invalid ClientAdvertise value of {advertise}, err={error}"));
         }
+        let stamps = Stamps::of(&options.watched_files());
         let acceptors = acceptors::load(self.ready, &options)?;
         if options.https.is_some() && acceptors.monitor.is_none() {
             return Err("https needs a 'tls' block with a certificate".to_owned());
@@ -69,6 +121,7 @@ impl Reloader {
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
         let digest = options.config_digest.clone();
         let after = self.server.publish(options, acceptors, jiff::Timestamp::now());
+        self.watch = Watch::start(stamps);
         self.carry_out(&before, &after, &changes);
         // COMPAT: the changes still stand in the old log.
         self.logger.install(log);
@@ -89,9 +142,6 @@ impl Reloader {
         for line in changes {
             tracing::info!("{line}");
         }
-        if old.client_advertise != new.client_advertise {
-            self.server.send_info();
-        }
         if new.max_connections < old.max_connections {
             self.close_surplus(new.max_connections);
         }
@@ -107,7 +157,8 @@ impl Reloader {
         }
         // The registry's order is that of a hash table with a random seed.
         for client in clients.iter().take(surplus) {
-            tracing::error!("{} - maximum connections exceeded", client.label());
+            let (label, account) = (client.label(), &self.server.account.name);
+            tracing::error!("{label} - maximum connections exceeded - Account:{account}");
             client.outbound.text(&write::error("maximum connections exceeded"));
             client.outbound.close(CloseReason::MaxConnectionsExceeded);
         }

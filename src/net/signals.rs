@@ -3,9 +3,11 @@
 use super::lame_duck;
 use super::reload::Reloader;
 use super::supervisor::StartError;
+use crate::limits::LOOK_INTERVAL;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 /// The signals, caught from the moment this exists.
 pub struct Signals {
@@ -34,6 +36,8 @@ impl Signals {
     /// Serves signals until one of them ends the server.
     pub async fn serve(mut self, mut reloader: Reloader, accepting: &JoinHandle<()>) {
         let mut ending: Option<JoinHandle<()>> = None;
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let lame_duck_over = async {
                 match &mut ending {
@@ -71,6 +75,7 @@ impl Signals {
                         ending = Some(tokio::spawn(lame_duck::run(Arc::clone(&reloader.server))));
                     }
                 }
+                now = look.tick() => reloader.look(now.into_std()),
                 () = lame_duck_over => return,
             }
         }

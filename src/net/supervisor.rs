@@ -5,6 +5,7 @@ use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
 use super::reload::Reloader;
 pub use super::reload::Reread;
+use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
 use crate::log::{LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
@@ -59,13 +60,14 @@ pub struct Start {
 /// Starts, serves and returns after an orderly end.
 pub async fn run(start: Start) -> Result<(), StartError> {
     start.options.check().map_err(StartError::Early)?;
+    let stamps = Stamps::of(&start.options.watched_files());
     let acceptors = acceptors::load(start.ready, &start.options).map_err(StartError::Early)?;
     start
         .logger
         .apply(&log_settings(&start.options))
         .map_err(|e| StartError::Log(e.early_line()))?;
     let logger = start.logger.clone();
-    let result = serve(start, acceptors).await;
+    let result = serve(start, acceptors, stamps).await;
     if let Err(StartError::Fatal(text)) = &result {
         tracing::error!(fatal = true, "{text}");
     }
@@ -97,7 +99,7 @@ pub(super) fn log_settings(options: &Options) -> LogSettings {
     }
 }
 
-async fn serve(mut start: Start, acceptors: Acceptors) -> Result<(), StartError> {
+async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result<(), StartError> {
     let fatal = |text: String| StartError::Fatal(text);
     let options = start.options.clone();
     let identity = Identity {
@@ -167,6 +169,7 @@ async fn serve(mut start: Start, acceptors: Acceptors) -> Result<(), StartError>
         server: Arc::clone(&server),
         files,
         urls,
+        watch: Watch::start(stamps),
     };
     signals.serve(reloader, &accepting).await;
     tracing::info!("Initiating Shutdown...");

@@ -88,6 +88,9 @@ pub struct Options {
     /// How the client listener turns certificates into users.
     pub mapping: Mapping,
     pub allow_non_tls: bool,
+    /// Take over new certificates, keys and CAs when their files change. nats-server waits for a
+    /// signal.
+    pub watch_files: bool,
     pub auth: AuthOptions,
     pub server_tags: Vec<String>,
     pub server_metadata: Vec<(String, String)>,
@@ -138,6 +141,7 @@ impl Default for Options {
             tls_position: None,
             mapping: Mapping::Off,
             allow_non_tls: false,
+            watch_files: true,
             auth: AuthOptions::default(),
             server_tags: Vec::new(),
             server_metadata: Vec::new(),
@@ -160,6 +164,18 @@ impl Options {
             Some(tls) => tls.timeout + Duration::from_secs(1),
             None => limits::AUTH_TIMEOUT,
         })
+    }
+
+    /// Files whose change is a rotation; none where `watch_files` is off.
+    pub fn watched_files(&self) -> Vec<PathBuf> {
+        if !self.watch_files {
+            return Vec::new();
+        }
+        let mut files = self.tls_files();
+        if let Some(crate::tls::Passphrase::File(path)) = self.tls.as_ref().map(|t| &t.passphrase) {
+            files.push(path.clone());
+        }
+        files
     }
 
     /// Certificates, keys, CA and pinned certificates named by the options, for messages.

@@ -182,6 +182,7 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
         "no_fast_producer_stall" => options.no_fast_producer_stall = boolean(item)?,
         "disable_sublist_cache" => options.sublist_cache = !boolean(item)?,
         "no_header_support" => options.headers = !boolean(item)?,
+        "watch_files" => options.watch_files = boolean(item)?,
         "debug" => options.debug = boolean(item)?,
         "trace" => options.trace = boolean(item)?,
         "trace_verbose" => {

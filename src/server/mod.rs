@@ -131,11 +131,6 @@ impl Server {
     /// Tells every client that takes it that the server will go.
     pub fn announce_lame_duck(&self) {
         self.lame_duck.store(true, Ordering::Relaxed);
-        self.send_info();
-    }
-
-    /// Sends INFO to every client that takes it.
-    pub fn send_info(&self) {
         let generation = self.current();
         for handle in self.registry.all() {
             if handle.takes_async_info.load(Ordering::Acquire) {

@@ -2,6 +2,7 @@
 
 use super::client::{Client, Phase, Then};
 use super::connect::PasswordCheck;
+use super::handle::Subscription;
 use crate::auth::{Decision, Identity, Subscribe};
 use crate::log::quoted;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Client {
 
     /// The connection stays who it is; its permissions may be others.
     pub(super) fn renewed(&mut self, identity: Identity) -> Then {
+        let name = identity.name.clone();
         self.accept_identity(identity);
         let Some(permissions) = self.permissions.clone() else {
             self.subscriptions.values().for_each(|sub| sub.set_checks(false, false));
@@ -77,15 +79,20 @@ impl Client {
             if subscription.mark_closed() {
                 self.server.account.unsubscribe([&subscription]);
             }
-            let subject = quoted(&String::from_utf8_lossy(&subscription.subject)).to_string();
-            let sid = quoted(&String::from_utf8_lossy(&sid)).to_string();
-            self.send_error(&format!(
-                "Permissions Violation for Subscription to {subject} (sid {sid})"
-            ));
-            let label = self.handle.label();
-            tracing::info!("Removed sub {subject} (sid {sid}) for {label} - not authorized");
+            self.tell_removed(&subscription, &name);
         }
         Then::Read
+    }
+
+    fn tell_removed(&self, subscription: &Subscription, user: &str) {
+        let text = |bytes: &[u8]| quoted(&String::from_utf8_lossy(bytes)).to_string();
+        let mut what = text(&subscription.subject);
+        if let Some(queue) = &subscription.queue {
+            what.push_str(&format!(" using queue {}", text(queue)));
+        }
+        what.push_str(&format!(" (sid {})", text(&subscription.sid)));
+        self.send_error(&format!("Permissions Violation for Subscription to {what}"));
+        tracing::info!("Removed sub {what} for User {} - not authorized", quoted(user));
     }
 
     /// The generation this connection goes by.

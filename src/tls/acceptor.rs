@@ -14,6 +14,7 @@ use super::sniff::{self, ClientHello, Gathered, Opening};
 use super::stream::{Socket, Stream};
 use super::trust::Bundle;
 use openssl::ssl::{Ssl, SslContext, SslVersion};
+use openssl::x509::X509;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::Poll;
@@ -124,6 +125,18 @@ impl Acceptor {
     /// End of validity of the default certificate, RFC 3339.
     pub fn not_after(&self) -> Option<String> {
         peer::rfc3339(self.credentials.first()?.chain.first()?.not_after())
+    }
+
+    /// The certificates in words: subject, SHA-256, end of validity.
+    pub fn certificate_lines(&self) -> Vec<String> {
+        let leaves = self.credentials.iter().filter_map(|credential| credential.chain.first());
+        let line = |leaf: &X509| {
+            let subject = peer::subject_text(leaf);
+            let digest = peer::certificate_sha256(leaf).unwrap_or_default();
+            let until = peer::rfc3339(leaf.not_after()).unwrap_or_default();
+            format!("{subject:?}, SHA-256 {digest}, until {until}")
+        };
+        leaves.map(line).collect()
     }
 
     /// What an operator should know about this generation, for the log.

@@ -13,6 +13,7 @@ mod hybrid;
 mod identity;
 mod process;
 mod raw;
+mod reload;
 mod support;
 mod syslog;
 mod tls;

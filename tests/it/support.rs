@@ -23,7 +23,7 @@ pub struct Server {
     pub port: u16,
     pub monitor: Option<u16>,
     /// Holds the configuration file until the end.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -49,8 +49,7 @@ impl Server {
                 }
             }
         });
-        let mut server =
-            Self { child, lines, log: Vec::new(), port: 0, monitor: None, _folder: folder };
+        let mut server = Self { child, lines, log: Vec::new(), port: 0, monitor: None, folder };
         server.wait_for("Server is ready");
         let port_after = |text: &str| {
             let line = server.log.iter().find(|line| line.contains(text))?;
@@ -82,6 +81,14 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Replaces the configuration and asks for a reload.
+    pub fn reload(&self, config: &str) {
+        let file = self.folder.path().join("server.conf");
+        std::fs::write(file, format!("host: 127.0.0.1\nport: -1\ndebug: true\n{config}\n"))
+            .expect("configuration written");
+        self.signal(rustix::process::Signal::HUP);
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
