@@ -30,6 +30,9 @@ fn main() -> ExitCode {
         _ => "natssl",
     };
     let arguments: Vec<String> = arguments.collect();
+    if program != NATS_SERVER && tools::is_fips_check(&arguments) {
+        return tools::fips_check(&ready, &arguments);
+    }
     let ready = match ready {
         Ok(ready) => ready,
         Err(refusal) => {
@@ -88,7 +91,7 @@ fn version(ready: Ready, program: &str) -> String {
     let inventory = ready.inventory();
     format!(
         "natssl: v{} (nats-server v{COMPATIBLE_VERSION}), {}, {} build",
-        env!("CARGO_PKG_VERSION"),
+        tls::VERSION,
         inventory.library,
         env!("NATSSL_PROFILE"),
     )

@@ -3,6 +3,9 @@
 //! `options`, `rows` and `work` say what to run, `server` runs and meters one server, `load` is the load, `pki` the
 //! certificates, `floor` what the cryptography alone costs, `report` the output. See `benches/README.md`.
 
+// Peers of the server, not the server: nothing here has to go through a provider.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod floor;
 mod load;
 mod options;

@@ -10,7 +10,7 @@ pub fn page(server: &Server) -> Response<Full<Bytes>> {
         "" => String::new(),
         base => format!("/{base}"),
     };
-    let version = env!("CARGO_PKG_VERSION");
+    let version = crate::tls::VERSION;
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>natssl</title></head>\n<body>\n\
          <h1>natssl {version}</h1>\n<p>compatible with nats-server v{COMPATIBLE_VERSION}</p>\n\

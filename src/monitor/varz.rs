@@ -38,6 +38,7 @@ fn identity(generation: &Generation, fields: &mut Map<String, Value>) {
     }
     put(fields, "go", info.go.clone());
     put(fields, "natssl", info.natssl);
+    put_if(fields, "fips", crate::tls::fips_in_force());
     put(fields, "host", info.host.clone());
     put(fields, "port", info.port);
     put_if(fields, "auth_required", generation.auth.required());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Reads and checks everything the options name; the error says where they do.
 pub fn load(ready: Ready, options: &Options) -> Result<Acceptors, String> {
     let Some(settings) = &options.tls else { return Ok(Acceptors::default()) };
-    let place = |error: SetupError| match &options.tls_position {
+    let place = |error: SetupError| match error.place().or(options.tls_position.as_ref()) {
         Some(position) => format!("{position}: {error}"),
         None => error.to_string(),
     };

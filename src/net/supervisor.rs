@@ -12,7 +12,7 @@ use crate::monitor::Monitor;
 use crate::options::{MonitorListener, Options};
 use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
 use crate::session::CloseReason;
-use crate::tls::{Acceptor, HandshakeFirst, Ready, crypto};
+use crate::tls::{Acceptor, HandshakeFirst, Level, Ready, VERSION, crypto};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,6 +133,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
             tracing::warn!("verify_and_map has no effect without 'authorization {{ users }}'");
         }
     }
+    fips_lines(start.ready, &options, acceptor.is_some(), address);
     let mut files = StartFiles::default();
     if !options.pid_file.is_empty() {
         files.write_pid(&options.pid_file).map_err(|error| {
@@ -191,15 +192,18 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
     };
     let inventory = start.ready.inventory();
     tracing::info!("Starting {}", start.program);
-    tracing::info!("  Version:  {COMPATIBLE_VERSION} (natssl {})", env!("CARGO_PKG_VERSION"));
+    tracing::info!("  Version:  {COMPATIBLE_VERSION} (natssl {VERSION})");
     tracing::info!("  Git:      [{commit}]");
     tracing::info!("  OpenSSL:  {} (headers {})", inventory.library, inventory.built_with);
     let name = if options.server_name.is_empty() { &identity.id } else { &options.server_name };
     tracing::info!("  Name:     {name}");
     tracing::info!("  ID:       {}", identity.id);
-    if inventory.fips_property {
-        tracing::info!(
-            "The library's properties ask for FIPS; this build does not prove the module"
+    for remark in start.ready.evidence().remarks() {
+        tracing::warn!("{remark}");
+    }
+    if start.ready.level() > Level::Off && options.has_bcrypt_passwords() {
+        tracing::warn!(
+            "FIPS: bcrypt passwords are checked outside of the module; use 'natssl passwd'"
         );
     }
     if options.has_plain_passwords() {
@@ -213,6 +217,27 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
     }
     if let Some(file) = &options.config_file {
         tracing::info!("Using configuration file: {file} ({})", options.config_digest);
+    }
+}
+
+/// The start line of the fips build. Every acceptor that exists has passed its rehearsal.
+fn fips_lines(ready: Ready, options: &Options, tls: bool, address: std::net::SocketAddr) {
+    let mut listeners = Vec::new();
+    if tls {
+        listeners.push(format!("client {address}"));
+    }
+    if options.https.is_some() {
+        listeners.push("monitor".to_owned());
+    }
+    let listeners: Vec<&str> = listeners.iter().map(String::as_str).collect();
+    if let Some(line) = ready.evidence().start_line(&listeners) {
+        tracing::info!("{line}");
+    }
+    if ready.level() > Level::Off && (!tls || options.allow_non_tls) {
+        tracing::warn!("FIPS: the client listener {address} accepts connections without TLS");
+    }
+    if ready.level() > Level::Off && options.http.is_some() {
+        tracing::warn!("FIPS: the monitoring listener serves without TLS");
     }
 }
 

@@ -5,6 +5,7 @@ use super::read::go_duration;
 use super::{Credentials, Options};
 use crate::auth::Mapping;
 use crate::log::quoted;
+use crate::tls::crypto::password::{Form, form};
 
 impl Options {
     /// The first rule the options break.
@@ -74,17 +75,25 @@ impl Options {
 
     /// Are there passwords in plain text? nats-server warns about them.
     pub fn has_plain_passwords(&self) -> bool {
-        use crate::tls::crypto::password::{Form, form};
-        let plain = |secret: &crate::secret::Secret| {
-            !secret.is_empty() && form(secret.expose()) == Form::Plain
-        };
+        self.has_passwords(Form::Plain)
+    }
+
+    /// Are there passwords that OpenSSL cannot check?
+    pub fn has_bcrypt_passwords(&self) -> bool {
+        self.has_passwords(Form::Bcrypt)
+    }
+
+    fn has_passwords(&self, wanted: Form) -> bool {
+        let found =
+            |secret: &crate::secret::Secret| !secret.is_empty() && form(secret.expose()) == wanted;
         match &self.auth.credentials {
             Credentials::None => false,
-            Credentials::Single { password, .. } => plain(password),
-            Credentials::Token(token) => plain(token),
+            Credentials::Single { password, .. } => found(password),
+            Credentials::Token(token) => found(token),
             // COMPAT: no password is a plain one, unless certificates stand in for it.
             Credentials::Users(users) => users.iter().any(|user| {
-                plain(&user.password) || (user.password.is_empty() && self.mapping == Mapping::Off)
+                let none = user.password.is_empty() && self.mapping == Mapping::Off;
+                found(&user.password) || (wanted == Form::Plain && none)
             }),
         }
     }

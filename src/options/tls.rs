@@ -125,7 +125,10 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
     };
     let settings = &mut block.settings;
     match key.as_str() {
-        "cert_file" => block.certificate = file(entry, "cert_file")?,
+        "cert_file" => {
+            block.certificate = file(entry, "cert_file")?;
+            settings.certificate_places = vec![item.position.clone()];
+        }
         "key_file" => block.key = file(entry, "key_file")?,
         "ca_file" => settings.ca_file = file(entry, "ca_file")?,
         "crl_file" => settings.crl_files = files(entry)?,
@@ -138,7 +141,10 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         "expired_peer" => {
             settings.close_expired = choice(entry, &[("keep", false), ("close", true)])?;
         }
-        "certs" | "certificates" => block.pairs = pairs(item)?,
+        "certs" | "certificates" => {
+            block.pairs = pairs(item)?;
+            settings.certificate_places = positions(item);
+        }
         "key_password_file" => {
             settings.passphrase =
                 file(entry, "key_password_file")?.map(Passphrase::File).unwrap_or_default();
@@ -174,13 +180,17 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
             let list = list(item, "cipher_suites", |name| {
                 names::suite(name).ok_or_else(|| format!("unrecognized cipher {name}"))
             });
-            settings.suites = Some(list?);
+            let list = list?;
+            settings.places.extend(list.iter().map(|suite| suite.name).zip(positions(item)));
+            settings.suites = Some(list);
         }
         "curve_preferences" => {
             let list = list(item, "curve_preferences", |name| {
                 names::group(name).ok_or_else(|| format!("unrecognized curve preference {name}"))
             });
-            settings.groups = Some(list?);
+            let list = list?;
+            settings.places.extend(list.iter().map(|group| group.name).zip(positions(item)));
+            settings.groups = Some(list);
         }
         "handshake_first" | "first" | "immediate" => {
             settings.handshake_first = handshake_first(entry)?;
@@ -272,6 +282,12 @@ fn list<T>(item: &Item, key: &str, find: impl Fn(&str) -> Result<T, String>) -> 
         _ => Err(wrong_type(item, "string")),
     };
     items.iter().map(one).collect()
+}
+
+/// Where the elements of a list stand.
+fn positions(item: &Item) -> Vec<Position> {
+    let Value::Array(items) = &item.value else { return Vec::new() };
+    items.iter().map(|item| item.position.clone()).collect()
 }
 
 fn pins(entry: &Entry) -> Read<Vec<Pin>> {

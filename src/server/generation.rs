@@ -54,7 +54,7 @@ impl Generation {
             version: COMPATIBLE_VERSION.to_owned(),
             proto: 1,
             git_commit: env!("NATSSL_COMMIT").to_owned(),
-            go: concat!("natssl ", env!("CARGO_PKG_VERSION")).to_owned(),
+            go: format!("natssl {}", crate::tls::VERSION),
             host,
             port,
             headers: options.headers,
@@ -64,7 +64,7 @@ impl Generation {
             tls_available: tls.is_some() && options.allow_non_tls,
             max_payload: options.max_payload,
             api_lvl: API_LEVEL,
-            natssl: env!("CARGO_PKG_VERSION"),
+            natssl: crate::tls::VERSION,
             ..Info::default()
         };
         let Acceptors { clients: acceptor, monitor } = acceptors;

@@ -3,6 +3,7 @@
 use super::context::{self, Plan, finding_index};
 use super::credential::{self, Credential};
 use super::error::{HandshakeError, SetupError, VerifyFailure};
+use super::fips::{Level, rehearsal, rules};
 use super::order;
 use super::peer::{self, Peer};
 use super::pins::Pins;
@@ -14,7 +15,7 @@ use super::stream::{Socket, Stream};
 use super::trust::{Bundle, Trust};
 use openssl::error::ErrorStack;
 use openssl::hash::{Hasher, MessageDigest};
-use openssl::ssl::{Ssl, SslContext};
+use openssl::ssl::{Ssl, SslContext, SslVersion};
 use openssl::x509::X509;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -39,13 +40,15 @@ pub struct Acceptor {
     timeout: Duration,
     handshake_first: HandshakeFirst,
     connection_rate_limit: u64,
+    level: Level,
 }
 
 impl Acceptor {
     /// Loads, checks and builds everything; an acceptor that exists can serve.
     pub fn new(ready: Ready, settings: &Settings) -> Result<Self, SetupError> {
         let inventory = ready.inventory();
-        let credentials = credential::load(settings)?;
+        let credentials = credential::load(settings)
+            .map_err(|error| rules::explain(error, settings, inventory))?;
         // COMPAT: a CA file is read and checked where nobody is verified, too.
         let bundle = match settings.verify {
             true => None,
@@ -54,11 +57,25 @@ impl Acceptor {
         let trust = settings.verify.then(|| Trust::load(settings)).transpose()?.map(Arc::new);
         let pins = Pins::resolve(&settings.pins)?;
         let policy = Policy::new(settings, inventory)?;
-        let plan =
-            Plan { policy: &policy, trust: trust.as_ref(), tiers: inventory.version() >= (3, 5) };
+        for (index, credential) in credentials.iter().enumerate() {
+            let place = || settings.certificate_places.get(index).cloned();
+            rules::check_credential(credential, inventory)
+                .map_err(|error| SetupError::NotApproved { error, place: place() })?;
+        }
+        let plan = Plan {
+            policy: &policy,
+            trust: trust.as_ref(),
+            level: inventory.level,
+            tiers: inventory.version() >= (3, 5),
+        };
         let mut contexts = Vec::with_capacity(credentials.len().max(1));
         for credential in &credentials {
             contexts.push(context::build(&plan, Some(credential))?);
+        }
+        if inventory.level > Level::Off {
+            for (context, credential) in contexts.iter().zip(&credentials) {
+                rehearsal::rehearse(context, credential, &policy, inventory.level)?;
+            }
         }
         if contexts.is_empty() {
             contexts.push(context::build(&plan, None)?);
@@ -75,6 +92,7 @@ impl Acceptor {
             timeout: settings.timeout,
             handshake_first: settings.handshake_first,
             connection_rate_limit: settings.connection_rate_limit,
+            level: inventory.level,
         })
     }
 
@@ -157,16 +175,23 @@ impl Acceptor {
             "TLS groups: {}",
             list(self.policy.groups.iter().map(|group| group.name).collect())
         ));
+        let inventory = ready.inventory();
+        for group in &super::names::GROUPS {
+            if let Some(reason) = rules::group_refused(group, inventory) {
+                remarks.push(format!("TLS group {} is left out: {reason}", group.name));
+            }
+        }
         let missing: Vec<_> = super::names::GROUPS
             .iter()
-            .filter(|group| !ready.inventory().has_group(group))
+            .filter(|group| rules::group_refused(group, inventory).is_none())
+            .filter(|group| !inventory.has_group(group))
             .collect();
         if let Some(first) = missing.first() {
             remarks.push(format!(
                 "TLS groups not available: {} (need OpenSSL {} or later; this is {})",
                 list(missing.iter().map(|group| group.name).collect()),
                 first.since,
-                ready.inventory().library,
+                inventory.library,
             ));
         }
         remarks
@@ -248,6 +273,12 @@ impl Acceptor {
             let finding = tls.ssl().ex_data(finding_index());
             let finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
             return Err(HandshakeError::from_openssl(&error, hello.as_ref(), finding));
+        }
+        // POLICY: FIPS 140-3 IG D.Q: the key derivation of TLS 1.2 is approved only with RFC 7627.
+        // Modules refuse it themselves where they have the switch; OpenSSL answers for 1.2 only.
+        let tls12 = tls.ssl().version2() == Some(SslVersion::TLS1_2);
+        if self.level > Level::Off && tls12 && tls.ssl().extms_support() != Some(true) {
+            return Err(HandshakeError::NoExtendedMasterSecret);
         }
         let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
         let peer = Peer::of(tls.ssl(), self.identify, self.trust.is_some());

@@ -3,14 +3,16 @@
 use super::credential::Credential;
 use super::error::{SetupError, VerifyFailure};
 use super::ffi;
+use super::fips::Level;
 use super::names::Version;
 use super::policy::Policy;
+use super::provider;
 use super::trust::Trust;
 use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    SniError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions,
+    SniError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMode, SslOptions,
     SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::{X509StoreContext, X509StoreContextRef};
@@ -29,6 +31,7 @@ pub struct Plan<'a> {
     pub policy: &'a Policy,
     /// Require client certificates and verify them against this.
     pub trust: Option<&'a Arc<Trust>>,
+    pub level: Level,
     /// At least OpenSSL 3.5: groups may be tiered, so that a hybrid both know is always used.
     pub tiers: bool,
 }
@@ -39,7 +42,7 @@ fn step<T>(step: &'static str, result: Result<T, ErrorStack>) -> Result<T, Setup
 
 /// Builds a context that serves `credential` under `plan`.
 pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslContext, SetupError> {
-    let mut builder = step("a context", SslContextBuilder::new(SslMethod::tls_server()))?;
+    let mut builder = step("a context", provider::new_context(plan.level))?;
     versions(&mut builder, plan.policy)?;
     algorithms(&mut builder, plan)?;
     // A system-wide configuration may have switched it on.

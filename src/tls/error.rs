@@ -4,6 +4,7 @@
 
 use super::crl::CrlError;
 use super::sniff::ClientHello;
+use crate::conf::Position;
 use openssl::error::ErrorStack;
 use openssl::ssl::ErrorCode;
 use std::fmt;
@@ -49,11 +50,49 @@ pub enum SetupError {
     NothingLeft {
         what: &'static str,
     },
+    /// Asked for, and not allowed in FIPS mode.
+    NotApproved {
+        error: NotApproved,
+        place: Option<Position>,
+    },
+    /// A handshake of the new listener with itself failed.
+    Rehearsal {
+        what: String,
+        reason: String,
+    },
     /// The library refused a setting of a context.
     Library {
         step: &'static str,
         source: ErrorStack,
     },
+}
+
+/// What a configuration asks for beyond the FIPS policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotApproved {
+    /// `cipher suite`, `curve preference`, `private key` or `certificate`.
+    pub what: &'static str,
+    pub name: String,
+    pub reason: String,
+    /// What could stand there instead.
+    pub accepted: String,
+}
+
+impl fmt::Display for NotApproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, name, reason, accepted } = self;
+        write!(f, "{what} {name} is not allowed in FIPS mode: {reason}; accepted: {accepted}")
+    }
+}
+
+impl SetupError {
+    /// The place in the configuration, where it is known better than the block's.
+    pub fn place(&self) -> Option<&Position> {
+        match self {
+            Self::NotApproved { place, .. } => place.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Why a chain and key cannot be used together.
@@ -139,6 +178,12 @@ impl fmt::Display for SetupError {
                 }
             }
             Self::NothingLeft { what } => write!(f, "no {what} is left to negotiate"),
+            Self::NotApproved { error, .. } => error.fmt(f),
+            Self::Rehearsal { what, reason } => write!(
+                f,
+                "no client could connect in FIPS mode: a handshake of this listener with itself \
+                 failed ({what}: {reason})"
+            ),
             Self::Library { step, source } => {
                 write!(f, "OpenSSL refused {step}: {}", stack(source))
             }
@@ -215,6 +260,8 @@ pub enum HandshakeError {
         offered: Vec<u16>,
     },
     NoSharedGroup,
+    /// FIPS mode: a TLS 1.2 peer without RFC 7627.
+    NoExtendedMasterSecret,
     /// The peer sent a fatal alert.
     Alert(u8),
     Io(String),
@@ -261,6 +308,11 @@ impl HandshakeError {
         /// ERR_LIB_SSL; the codes below are its reasons (openssl/sslerr.h).
         const LIB_SSL: i32 = 20;
         const ALERT: i32 = 1000;
+        /// ERR_LIB_PROV and its reason EMS_NOT_ENABLED (openssl/proverr.h).
+        const NO_EMS: (i32, i32) = (57, 233);
+        if stack.errors().iter().any(|e| (e.library_code(), e.reason_code()) == NO_EMS) {
+            return Self::NoExtendedMasterSecret;
+        }
         if first.library_code() != LIB_SSL {
             return Self::Protocol(super::error::stack(stack));
         }
@@ -312,6 +364,10 @@ impl fmt::Display for HandshakeError {
             Self::NoSharedGroup => {
                 f.write_str("tls: no key exchanges supported by both client and server")
             }
+            Self::NoExtendedMasterSecret => f.write_str(
+                "tls: FIPS mode requires the extended master secret with TLS 1.2, and the client \
+                 does not have it",
+            ),
             Self::Alert(number) => write!(f, "remote error: tls: {}", alert_text(*number)),
             Self::Io(text) | Self::Protocol(text) => f.write_str(text),
         }

@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod fips;
+
 use foreign_types::ForeignTypeRef;
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextBuilder, SslContextRef, SslRef};

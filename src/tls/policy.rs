@@ -1,6 +1,7 @@
 //! Settings and inventory in, effective policy out, with every refusal.
 
 use super::error::SetupError;
+use super::fips::rules;
 use super::names::{Group, SUITES, Suite, Version};
 use super::provider::Inventory;
 use super::settings::Settings;
@@ -31,7 +32,7 @@ impl Policy {
             max_version,
             suites,
             groups,
-            signatures: inventory.signatures.clone(),
+            signatures: signatures(inventory),
         })
     }
 
@@ -50,6 +51,12 @@ fn choose_suites(
     inventory: &Inventory,
 ) -> Result<Vec<&'static Suite>, SetupError> {
     let asked = settings.suites.as_deref();
+    for suite in asked.unwrap_or(&[]) {
+        rules::check_suite(suite, inventory).map_err(|error| SetupError::NotApproved {
+            error,
+            place: settings.place(suite.name),
+        })?;
+    }
     if let Some(missing) = asked.unwrap_or(&[]).iter().find(|suite| !inventory.has_suite(suite)) {
         return Err(SetupError::SuiteUnavailable {
             name: missing.name,
@@ -64,14 +71,31 @@ fn choose_suites(
         None => !suite.insecure,
         Some(list) => list.contains(suite) || (suite.version == Version::Tls13 && !tls13_named),
     };
-    Ok(SUITES.iter().filter(wanted).filter(|suite| inventory.has_suite(suite)).collect())
+    let allowed = |suite: &&Suite| {
+        inventory.has_suite(suite) && rules::suite_refused(suite, inventory.level).is_none()
+    };
+    Ok(SUITES.iter().filter(wanted).filter(allowed).collect())
+}
+
+fn signatures(inventory: &Inventory) -> Vec<&'static str> {
+    let all = inventory.signatures.iter().copied();
+    all.filter(|name| rules::signature_allowed(name, inventory)).collect()
 }
 
 fn choose_groups(
     settings: &Settings,
     inventory: &Inventory,
 ) -> Result<Vec<&'static Group>, SetupError> {
-    let Some(asked) = settings.groups.as_deref() else { return Ok(inventory.groups.clone()) };
+    let allowed = |group: &&'static Group| rules::group_refused(group, inventory).is_none();
+    let Some(asked) = settings.groups.as_deref() else {
+        return Ok(inventory.groups.iter().copied().filter(allowed).collect());
+    };
+    for group in asked {
+        rules::check_group(group, inventory).map_err(|error| SetupError::NotApproved {
+            error,
+            place: settings.place(group.name),
+        })?;
+    }
     if let Some(missing) = asked.iter().find(|group| !inventory.has_group(group)) {
         return Err(SetupError::GroupUnavailable {
             name: missing.name,

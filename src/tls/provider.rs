@@ -2,9 +2,10 @@
 //! that its provider cannot serve, so each is tried.
 
 use super::ffi;
+use super::fips::{Evidence, Level};
 use super::names::{GROUPS, Group, SIGNATURES, SUITES, Suite, Version};
 use openssl::error::ErrorStack;
-use openssl::ssl::{SslContextBuilder, SslMethod};
+use openssl::ssl::{SslContextBuilder, SslMethod, SslOptions};
 
 /// The library as probed at start.
 #[derive(Debug)]
@@ -13,28 +14,41 @@ pub struct Inventory {
     pub library: String,
     /// Text of the headers it was built with.
     pub built_with: &'static str,
-    /// The default properties of the library say `fips=yes` (a machine in FIPS mode).
-    pub fips_property: bool,
+    /// The policy in force.
+    pub level: Level,
+    /// The module's name, version and certificate, where one is in force.
+    pub module: Option<String>,
+    /// Is Ed25519 approved in what runs? Decides over signatures in TLS and over nkeys.
+    pub ed25519_approved: bool,
+    /// The same for ML-KEM, which the hybrid groups rest on.
+    pub ml_kem_approved: bool,
     pub suites: Vec<&'static Suite>,
     pub groups: Vec<&'static Group>,
     pub signatures: Vec<&'static str>,
 }
 
 impl Inventory {
-    pub(super) fn probe() -> Self {
+    pub(super) fn probe(evidence: &Evidence) -> Self {
+        let level = evidence.level;
+        let module = evidence.module.as_ref();
+        let off = level == Level::Off;
         Self {
             library: openssl::version::version().to_owned(),
             built_with: env!("NATSSL_OPENSSL_HEADERS"),
-            fips_property: ffi::fips_property(),
-            suites: SUITES.iter().filter(|suite| has_suite(suite)).collect(),
+            level,
+            module: module
+                .map(|line| format!("{}, {}", evidence.module_text(), line.certificate_text())),
+            ed25519_approved: off || module.is_some_and(|line| line.ed25519.is_yes()),
+            ml_kem_approved: off || module.is_some_and(|line| line.ml_kem.is_yes()),
+            suites: SUITES.iter().filter(|suite| has_suite(suite, level)).collect(),
             groups: GROUPS
                 .iter()
-                .filter(|group| has(|b| b.set_groups_list(group.openssl)))
+                .filter(|group| has(level, |b| b.set_groups_list(group.openssl)))
                 .collect(),
             signatures: SIGNATURES
                 .iter()
                 .copied()
-                .filter(|name| has(|b| b.set_sigalgs_list(name)))
+                .filter(|name| has(level, |b| b.set_sigalgs_list(name)))
                 .collect(),
         }
     }
@@ -54,17 +68,33 @@ impl Inventory {
     }
 }
 
+/// A new context; at a FIPS level its algorithms are fetched with `fips=yes`, whatever becomes of
+/// the default properties, and what a system-wide configuration says is only taken when stricter.
+pub(super) fn new_context(level: Level) -> Result<SslContextBuilder, ErrorStack> {
+    /// SSL_OP_NO_EXTENDED_MASTER_SECRET (openssl/ssl.h).
+    const NO_EXTENDED_MASTER_SECRET: SslOptions = SslOptions::from_bits_retain(1);
+    if level == Level::Off {
+        return SslContextBuilder::new(SslMethod::tls_server());
+    }
+    let mut builder = ffi::fips::fips_context()?;
+    // POLICY: SP 800-131A r2: 112 bits of strength, in peers' chains too.
+    builder.set_security_level(ffi::fips::security_level(&builder).max(2));
+    // POLICY: FIPS 140-3 IG D.Q.
+    builder.clear_options(NO_EXTENDED_MASTER_SECRET);
+    Ok(builder)
+}
+
 /// Does a scratch context take the setting? Failures leave nothing on the error queue.
-fn has(set: impl FnOnce(&mut SslContextBuilder) -> Result<(), ErrorStack>) -> bool {
-    let taken = SslContextBuilder::new(SslMethod::tls_server()).and_then(|mut b| set(&mut b));
+fn has(level: Level, set: impl FnOnce(&mut SslContextBuilder) -> Result<(), ErrorStack>) -> bool {
+    let taken = new_context(level).and_then(|mut b| set(&mut b));
     let _ = ErrorStack::get();
     taken.is_ok()
 }
 
 /// A suite counts only when the context reads it back: `set_ciphersuites` accepts, and drops in
 /// silence, what the provider lacks.
-fn has_suite(suite: &Suite) -> bool {
-    let Ok(mut builder) = SslContextBuilder::new(SslMethod::tls_server()) else { return false };
+fn has_suite(suite: &Suite, level: Level) -> bool {
+    let Ok(mut builder) = new_context(level) else { return false };
     let taken = match suite.version {
         Version::Tls13 => builder.set_ciphersuites(suite.openssl),
         Version::Tls12 => builder.set_cipher_list(suite.openssl),

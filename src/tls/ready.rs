@@ -1,67 +1,71 @@
 //! Starting the library, once, before anything else: [`Ready`] is the proof that it happened.
 
+use super::fips::reason::{Reason, Refusal};
+use super::fips::{self, Evidence, Level};
 use super::provider::Inventory;
-use std::fmt;
 use std::sync::OnceLock;
 
-/// Proof that the cryptographic library is up and what it offers is known. Copy it freely; only
-/// [`start`] makes one.
+/// Proof that the cryptographic library is up, that the FIPS module is in force where it must be,
+/// and what the library offers. Copy it freely; only [`start`] makes one.
 #[derive(Clone, Copy)]
 pub struct Ready {
-    inventory: &'static Inventory,
+    state: &'static State,
+}
+
+struct State {
+    inventory: Inventory,
+    evidence: Evidence,
 }
 
 impl Ready {
     /// What the running library offers.
     pub fn inventory(self) -> &'static Inventory {
-        self.inventory
+        &self.state.inventory
+    }
+
+    /// What was found out about the FIPS module at start.
+    pub fn evidence(self) -> &'static Evidence {
+        &self.state.evidence
+    }
+
+    /// Which policy is in force.
+    pub fn level(self) -> Level {
+        self.state.evidence.level
+    }
+
+    /// The proof once more, now. Runs the module's self-tests: some 10 to 500 ms.
+    pub fn prove_again(self) -> Evidence {
+        fips::prove_again(&self.state.evidence)
     }
 }
 
-/// Why the program must not serve. Exit code 78 (EX_CONFIG of sysexits.h).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A build with `--features fips`: the proof of the module is not part of this version.
-    FipsProofMissing { library: String },
-    /// The library at run time is older than any this code was written for.
-    LibraryTooOld { library: String },
-}
+static STATE: OnceLock<Result<State, Refusal>> = OnceLock::new();
 
-impl Refusal {
-    pub const EXIT_CODE: u8 = 78;
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FipsProofMissing { library } => write!(
-                f,
-                "this is the fips build, and this version cannot yet prove that the FIPS provider \
-                 of {library} is in use, so it does not serve; use the default build where no \
-                 FIPS proof is needed"
-            ),
-            Self::LibraryTooOld { library } => {
-                write!(f, "the OpenSSL library is {library}; 3.0 or later is needed")
-            }
-        }
+/// The policy in force, for what is asked before anybody hands out a [`Ready`].
+pub(super) fn level() -> Level {
+    match STATE.get() {
+        Some(Ok(state)) => state.evidence.level,
+        Some(Err(_)) | None => Level::Off,
     }
 }
 
-impl std::error::Error for Refusal {}
+/// Is this the fips build with its module proven?
+pub fn fips_in_force() -> bool {
+    matches!(STATE.get(), Some(Ok(state)) if state.evidence.in_force())
+}
 
-/// Starts the library and probes it. The first statement of `main`: OpenSSL chooses its providers
-/// at the first use and never again.
+/// Starts the library, in the fips build with its module, and probes it. The first statement of
+/// `main`: OpenSSL chooses its providers at the first use and never again.
 pub fn start() -> Result<Ready, Refusal> {
-    static INVENTORY: OnceLock<Inventory> = OnceLock::new();
-    openssl::init();
-    let library = openssl::version::version().to_owned();
-    if openssl::version::number() < 0x3000_0000 {
-        return Err(Refusal::LibraryTooOld { library });
-    }
-    if cfg!(feature = "fips") {
-        return Err(Refusal::FipsProofMissing { library });
-    }
-    Ok(Ready { inventory: INVENTORY.get_or_init(Inventory::probe) })
+    let state = STATE.get_or_init(|| {
+        let evidence = fips::start()?;
+        if openssl::version::number() < 0x3000_0000 {
+            let reason = Reason::LibraryTooOld { library: evidence.library.clone() };
+            return Err(Refusal { reason, evidence: Box::new(evidence) });
+        }
+        Ok(State { inventory: Inventory::probe(&evidence), evidence })
+    });
+    state.as_ref().map(|state| Ready { state }).map_err(Clone::clone)
 }
 
 #[cfg(all(test, not(feature = "fips")))]

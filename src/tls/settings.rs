@@ -3,6 +3,7 @@
 use super::crl::CrlCheck;
 use super::names::{Group, Suite, Version};
 use super::pins::Pin;
+use crate::conf::Position;
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,6 +67,10 @@ pub struct Settings {
     pub suites: Option<Vec<&'static Suite>>,
     /// Asked for by name; `None`: all the library has.
     pub groups: Option<Vec<&'static Group>>,
+    /// Where suites and groups were named, for messages about one of them.
+    pub places: Vec<(&'static str, Position)>,
+    /// Where the certificates were named, in their order.
+    pub certificate_places: Vec<Position>,
     /// Limit of one handshake.
     pub timeout: Duration,
     pub handshake_first: HandshakeFirst,
@@ -90,10 +95,20 @@ impl Default for Settings {
             min_version: Version::Tls12,
             suites: None,
             groups: None,
+            places: Vec::new(),
+            certificate_places: Vec::new(),
             timeout: crate::limits::TLS_TIMEOUT,
             handshake_first: HandshakeFirst::No,
             connection_rate_limit: 0,
         }
+    }
+}
+
+impl Settings {
+    /// Where a suite or group was named.
+    pub(super) fn place(&self, name: &str) -> Option<Position> {
+        let place = self.places.iter().find(|(known, _)| *known == name);
+        place.map(|(_, position)| position.clone())
     }
 }
 

@@ -1,18 +1,20 @@
 //! natssl's own subcommands; under the name `nats-server` they do not exist.
 
 mod dev;
+mod fips;
 mod passwd;
 mod pki;
 
 use clap::{Parser, Subcommand};
-use natssl::tls::Ready;
+use natssl::tls::{Ready, Refusal};
 use std::process::ExitCode;
 
 /// Shown after the server's own usage.
 pub const SUMMARY: &str = "\nnatssl commands (each has --help):\n    \
     natssl dev                           Start a TLS server with throwaway certificates\n    \
     natssl pki init|server|client        Make development certificates in a folder\n    \
-    natssl passwd                        Hash a password for the configuration\n";
+    natssl passwd                        Hash a password for the configuration\n    \
+    natssl fips check                    Is FIPS mode in force, and how is that known?\n";
 
 #[derive(Parser)]
 #[command(name = "natssl", disable_version_flag = true)]
@@ -30,26 +32,47 @@ enum Command {
     Pki(pki::Arguments),
     /// Hash a password with PBKDF2 for use in the configuration
     Passwd(passwd::Arguments),
+    /// What this process can prove about the FIPS module
+    #[command(subcommand)]
+    Fips(fips::Arguments),
 }
 
 /// Is the first argument one of ours, not a flag of the server?
 pub fn is_tool(first: Option<&String>) -> bool {
-    first.is_some_and(|word| matches!(word.as_str(), "dev" | "pki" | "passwd"))
+    first.is_some_and(|word| matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips"))
+}
+
+/// Is this the one command that also answers when the start was refused?
+pub fn is_fips_check(arguments: &[String]) -> bool {
+    matches!(arguments, [first, second, ..] if first == "fips" && second == "check")
+}
+
+pub fn fips_check(ready: &Result<Ready, Refusal>, arguments: &[String]) -> ExitCode {
+    match parse(arguments) {
+        Ok(Command::Fips(command)) => fips::run(ready, &command),
+        Ok(_) => ExitCode::FAILURE,
+        Err(code) => code,
+    }
+}
+
+fn parse(arguments: &[String]) -> Result<Command, ExitCode> {
+    let with_name = std::iter::once("natssl".to_owned()).chain(arguments.iter().cloned());
+    Tool::try_parse_from(with_name).map(|tool| tool.command).map_err(|error| {
+        let _ = error.print();
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
 }
 
 pub fn run(ready: Ready, arguments: &[String]) -> ExitCode {
-    let with_name = std::iter::once("natssl".to_owned()).chain(arguments.iter().cloned());
-    let tool = match Tool::try_parse_from(with_name) {
-        Ok(tool) => tool,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+    let command = match parse(arguments) {
+        Ok(command) => command,
+        Err(code) => return code,
     };
-    let result = match tool.command {
+    let result = match command {
         Command::Dev(arguments) => dev::run(ready, &arguments),
         Command::Pki(arguments) => pki::run(ready, &arguments).map(|()| ExitCode::SUCCESS),
         Command::Passwd(arguments) => passwd::run(ready, &arguments).map(|()| ExitCode::SUCCESS),
+        Command::Fips(arguments) => Ok(fips::run(&Ok(ready), &arguments)),
     };
     result.unwrap_or_else(|text| {
         eprintln!("natssl: {text}");

@@ -6,6 +6,9 @@
 //! subject is what cargo built or `NATSSL_TEST_SUBJECT`. With nats-server as the subject too,
 //! the test tests itself: nothing may differ.
 
+// Peers of the server, not the server: nothing here has to go through a provider.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

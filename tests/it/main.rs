@@ -1,4 +1,7 @@
 //! Whole-server behaviour: the real binary, real clients, real sockets.
+
+// Peers of the server, not the server: nothing here has to go through a provider.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 #![cfg(not(feature = "fips"))]
 
 #[path = "../support/mod.rs"]

@@ -8,11 +8,13 @@ use openssl::pkey::PKey;
 const SERVER: u8 = 13 << 3;
 
 /// A new server identity: the public half of an Ed25519 key, as nats-server makes one at each
-/// start. Where the active provider has no Ed25519, a random name of the same form: nothing is
+/// start. Where Ed25519 is not there or not approved, a random name of the same form: nothing is
 /// ever signed with it.
 pub fn new_server_id(ready: Ready) -> Result<String, ErrorStack> {
-    let key = PKey::generate_ed25519().and_then(|key| key.raw_public_key());
-    let bytes = match key.ok().and_then(|raw| <[u8; 32]>::try_from(raw).ok()) {
+    let approved = ready.inventory().ed25519_approved;
+    let key = approved.then(PKey::generate_ed25519);
+    let key = key.and_then(|key| key.and_then(|key| key.raw_public_key()).ok());
+    let bytes = match key.and_then(|raw| <[u8; 32]>::try_from(raw).ok()) {
         Some(bytes) => bytes,
         None => super::random::bytes(ready)?,
     };

@@ -5,7 +5,7 @@
 //!   $pbkdf2-sha256$<iterations>$<salt>$<key>      salt and key: base64, no padding
 //! ```
 
-use crate::tls::{Ready, ffi};
+use crate::tls::{Level, Ready, ffi};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use openssl::hash::MessageDigest;
@@ -34,6 +34,8 @@ pub enum HashError {
     Iterations(u32),
     /// bcrypt is no approved algorithm and the system has no libcrypt to check it.
     NoBcrypt,
+    /// Level fips_strict.
+    BcryptNotApproved,
     Library(String),
 }
 
@@ -53,6 +55,11 @@ impl fmt::Display for HashError {
             Self::NoBcrypt => f.write_str(
                 "bcrypt passwords need the system's libcrypt (libxcrypt), which was not found; \
                  use a $pbkdf2-sha256$ hash made with 'natssl passwd'",
+            ),
+            Self::BcryptNotApproved => f.write_str(
+                "bcrypt passwords are not allowed at level fips_strict: bcrypt is not approved \
+                 and computed outside of the module; accepted: a $pbkdf2-sha256$ hash made with \
+                 'natssl passwd'",
             ),
             Self::Library(text) => write!(f, "OpenSSL could not derive the key: {text}"),
         }
@@ -75,11 +82,17 @@ pub fn form(stored: &str) -> Form {
     }
 }
 
+/// POLICY: FIPS 140-3: nothing outside the module protects a password at the strict level.
+fn bcrypt_denied() -> bool {
+    crate::tls::ready::level() == Level::FipsStrict
+}
+
 /// Can this stored value be checked at all? Asked when the configuration is read.
 pub fn check_form(stored: &str) -> Result<Form, HashError> {
     let form = form(stored);
     match form {
         Form::Plain => {}
+        Form::Bcrypt if bcrypt_denied() => return Err(HashError::BcryptNotApproved),
         Form::Bcrypt if !ffi::has_libcrypt() => return Err(HashError::NoBcrypt),
         Form::Bcrypt => {}
         Form::Pbkdf2 => {
@@ -94,6 +107,7 @@ pub fn check_form(stored: &str) -> Result<Form, HashError> {
 pub fn verify(_ready: Ready, stored: &str, given: &str) -> bool {
     match form(stored) {
         Form::Plain => equal(stored.as_bytes(), given.as_bytes()),
+        Form::Bcrypt if bcrypt_denied() => false,
         Form::Bcrypt => ffi::crypt(given.as_bytes(), stored)
             .is_some_and(|computed| equal(computed.as_bytes(), stored.as_bytes())),
         Form::Pbkdf2 => Pbkdf2::parse(stored).is_ok_and(|hash| {
