@@ -14,6 +14,7 @@ mod identity;
 mod process;
 mod raw;
 mod reload;
+mod revocation;
 mod support;
 mod syslog;
 mod tls;

@@ -33,6 +33,8 @@ pub struct Pki {
     dir: TempDir,
     /// What `ca` holds, for certificates made later.
     pub root: Issuer,
+    /// The intermediate CA, signed by `root`.
+    pub middle: Issuer,
     pub ca: PathBuf,
     pub intermediate_ca: PathBuf,
     /// A root that signed nothing a server should trust but `client_unknown_ca`.
@@ -82,6 +84,8 @@ enum Life {
     Now,
     Past,
     Future,
+    /// From yesterday to this second since 1970.
+    Until(i64),
 }
 
 const DAY: i64 = 24 * 3600;
@@ -104,7 +108,8 @@ impl Pki {
         let authority_of_all = authority("natssl test root", None);
         let other = authority("natssl other root", None);
         let middle = authority("natssl test intermediate", Some(&authority_of_all));
-        let [root, other, middle] = [&authority_of_all, &other, &middle];
+        let made_middle = middle;
+        let [root, other, middle] = [&authority_of_all, &other, &made_middle];
         use Life::{Future, Now, Past};
         use Purpose::{Any, Client, Server};
 
@@ -175,12 +180,20 @@ impl Pki {
             ),
             client_chain_incomplete: client("client-chain-incomplete", middle, Client, Now),
             root: authority_of_all,
+            middle: made_middle,
             dir,
         }
     }
 
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// A client certificate of the root that ends at this second since 1970.
+    pub fn client_until(&self, name: &str, end: i64) -> Pair {
+        let life = (Purpose::Client, Life::Until(end));
+        let to = Writer { dir: self.dir.path() };
+        to.leaf(name, "alice", p256(), Some(&self.root), life, &[])
     }
 }
 
@@ -267,6 +280,7 @@ fn build(
         Life::Now => (now - DAY, now + 30 * DAY),
         Life::Past => (now - 30 * DAY, now - DAY),
         Life::Future => (now + DAY, now + 30 * DAY),
+        Life::Until(end) => (now - DAY, end),
     };
     builder.set_not_before(Asn1Time::from_unix(from)?.as_ref())?;
     builder.set_not_after(Asn1Time::from_unix(to)?.as_ref())?;

@@ -1,0 +1,265 @@
+//! CRLs in the handshake, and live connections when what their certificate rests on changes.
+
+use crate::common::PATIENCE;
+use crate::common::pki::{Issuer, Pair, Pki};
+use crate::common::raw::{End, Raw, TlsOptions};
+use crate::common::server::{Kind, Server};
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::ssl::SslVersion;
+use openssl::x509::extension::AuthorityKeyIdentifier;
+use openssl::x509::{X509, X509Crl, X509CrlBuilder, X509Extension, X509RevokedBuilder};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const DAY: i64 = 86_400;
+
+/// A CRL of `issuer` that names `revoked`, current for `days` from yesterday.
+fn list(issuer: &Issuer, signer: &Issuer, revoked: &[&X509], days: i64) -> X509Crl {
+    let now = jiff::Timestamp::now().as_second();
+    let mut builder = X509CrlBuilder::new().unwrap();
+    builder.set_issuer_name(issuer.cert.subject_name()).unwrap();
+    builder.set_last_update(&Asn1Time::from_unix(now - DAY).unwrap()).unwrap();
+    builder.set_next_update(&Asn1Time::from_unix(now - DAY + days * DAY).unwrap()).unwrap();
+    for certificate in revoked {
+        let mut entry = X509RevokedBuilder::new().unwrap();
+        entry.set_serial_number(certificate.serial_number()).unwrap();
+        entry.set_revocation_date(&Asn1Time::from_unix(now - 60).unwrap()).unwrap();
+        builder.add_revoked(entry.build()).unwrap();
+    }
+    let any = X509::builder().unwrap();
+    let context = any.x509v3_context(Some(&issuer.cert), None);
+    builder
+        .append_extension(AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap())
+        .unwrap();
+    let number = BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap();
+    let der = openssl_number(&number);
+    let crl_number = openssl::asn1::Asn1Object::from_str("2.5.29.20").unwrap();
+    assert_eq!(crl_number.nid(), Nid::CRL_NUMBER);
+    let octets = openssl::asn1::Asn1OctetString::new_from_bytes(&der).unwrap();
+    builder
+        .append_extension(X509Extension::new_from_der(&crl_number, false, &octets).unwrap())
+        .unwrap();
+    builder.sort().unwrap();
+    builder.sign(&signer.key, MessageDigest::sha256()).unwrap();
+    builder.build().unwrap()
+}
+
+/// DER of a small INTEGER.
+fn openssl_number(number: &openssl::asn1::Asn1Integer) -> Vec<u8> {
+    vec![2, 1, number.to_bn().unwrap().to_vec()[0]]
+}
+
+fn pem(lists: &[&X509Crl]) -> Vec<u8> {
+    lists.iter().flat_map(|list| list.to_pem().unwrap()).collect()
+}
+
+struct Site {
+    pki: Arc<Pki>,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self { pki: Pki::shared(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn crl(&self) -> PathBuf {
+        self.folder.path().join("ca.crl")
+    }
+
+    /// Renames a file with these bytes over the CRL.
+    fn put(&self, bytes: &[u8]) {
+        let part = self.folder.path().join("part");
+        std::fs::write(&part, bytes).unwrap();
+        std::fs::rename(part, self.crl()).unwrap();
+    }
+
+    fn config(&self, tls: &str) -> String {
+        let (server, ca) = (&self.pki.server, &self.pki.ca);
+        format!(
+            "debug: true\ntls {{\ncert_file: \"{}\"\nkey_file: \"{}\"\nca_file: \"{}\"\nverify: \
+             true\n{tls}\n}}\n",
+            server.cert.display(),
+            server.key.display(),
+            ca.display(),
+        )
+    }
+
+    fn with_list(&self, more: &str) -> String {
+        self.config(&format!("crl_file: \"{}\"\n{more}", self.crl().display()))
+    }
+
+    fn start(&self, more: &str) -> Server {
+        Server::start(Kind::Natssl, &self.with_list(more))
+    }
+}
+
+fn certificate(path: &Path) -> X509 {
+    X509::from_pem(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Did the client get its PONG? If not, how it ended.
+fn comes_in(server: &Server, identity: &Pair, version: SslVersion) -> Result<Raw, Option<End>> {
+    let options = TlsOptions::version(version).identity(identity);
+    let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
+    raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
+    let pong =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("PONG\r\n").then_some(bytes.len());
+    match raw.read_until(PATIENCE, pong) {
+        Some(_) => {
+            raw.take();
+            Ok(raw)
+        }
+        None => Err(raw.end().cloned()),
+    }
+}
+
+/// Is the connection still served? The server may send a PING of its own in between.
+fn answers(raw: &mut Raw) -> bool {
+    raw.take();
+    raw.send("PING\r\n");
+    let pong = |bytes: &[u8]| bytes.windows(4).position(|four| four == b"PONG");
+    raw.read_until(PATIENCE, pong).is_some()
+}
+
+const BOTH: [SslVersion; 2] = [SslVersion::TLS1_2, SslVersion::TLS1_3];
+
+#[test]
+fn a_revoked_client_is_refused_with_its_alert_and_a_line_that_says_why() {
+    let site = Site::new();
+    let revoked = certificate(&site.pki.client.cert);
+    let crl = list(&site.pki.root, &site.pki.root, &[&revoked], 10);
+    for bytes in [pem(&[&crl]), crl.to_der().unwrap()] {
+        site.put(&bytes);
+        let server = site.start("");
+        for version in BOTH {
+            assert_eq!(
+                comes_in(&server, &site.pki.client, version).err(),
+                Some(Some(End::Alert(44)))
+            );
+            assert!(comes_in(&server, &site.pki.client_rsa, version).is_ok());
+        }
+        let line = server.wait_for_log("certificate revoked (serial ");
+        assert!(line.contains("TLS handshake error: tls: failed to verify certificate:"), "{line}");
+        assert!(line.contains(", since 20") && line.contains("CN=alice"), "{line}");
+    }
+}
+
+#[test]
+fn a_revoked_intermediate_refuses_what_it_issued_unless_only_leaves_are_checked() {
+    let site = Site::new();
+    let (root, middle) = (&site.pki.root, &site.pki.middle);
+    let of_root = list(root, root, &[&middle.cert], 10);
+    let of_middle = list(middle, middle, &[], 10);
+    site.put(&pem(&[&of_root, &of_middle]));
+    let server = site.start("");
+    for version in BOTH {
+        let ended = comes_in(&server, &site.pki.client_chain, version).err();
+        assert_eq!(ended, Some(Some(End::Alert(44))));
+    }
+    let leaves_only = site.start("crl_check: leaf");
+    assert!(comes_in(&leaves_only, &site.pki.client_chain, SslVersion::TLS1_3).is_ok());
+}
+
+#[test]
+fn a_list_that_is_missing_or_stale_refuses_unless_the_policy_is_soft() {
+    let site = Site::new();
+    let (root, middle) = (&site.pki.root, &site.pki.middle);
+    // Nobody speaks for the intermediate's certificates.
+    site.put(&pem(&[&list(root, root, &[], 10)]));
+    let hard = site.start("");
+    assert!(comes_in(&hard, &site.pki.client_chain, SslVersion::TLS1_3).is_err());
+    hard.wait_for_log("revocation unknown: there is no CRL of the certificate's issuer");
+    assert!(comes_in(&hard, &site.pki.client, SslVersion::TLS1_3).is_ok());
+    let soft = site.start("crl_policy: soft");
+    assert!(comes_in(&soft, &site.pki.client_chain, SslVersion::TLS1_3).is_ok());
+
+    let revoked = certificate(&site.pki.client_rsa.cert);
+    let stale = [&list(root, root, &[&revoked], 0), &list(middle, middle, &[], 0)];
+    site.put(&pem(&stale));
+    let hard = site.start("");
+    hard.wait_for_log("is out of date since 20");
+    assert!(comes_in(&hard, &site.pki.client, SslVersion::TLS1_2).is_err());
+    hard.wait_for_log("revocation unknown: the issuer's CRL is out of date");
+    let soft = site.start("crl_policy: soft");
+    assert!(comes_in(&soft, &site.pki.client, SslVersion::TLS1_2).is_ok());
+    // What a stale list does say still counts.
+    let ended = comes_in(&soft, &site.pki.client_rsa, SslVersion::TLS1_2).err();
+    assert_eq!(ended, Some(Some(End::Alert(44))));
+}
+
+#[test]
+fn a_list_its_ca_did_not_sign_is_an_error_at_the_start() {
+    let site = Site::new();
+    let forged = list(&site.pki.root, &site.pki.middle, &[], 10);
+    for (bytes, text) in [
+        (pem(&[&forged]), "that this CA did not sign"),
+        (b"no list".to_vec(), "holds no certificate revocation list"),
+    ] {
+        site.put(&bytes);
+        let refusal = Server::try_start(Kind::Natssl, &site.with_list(""), &[]).err().unwrap();
+        assert_eq!(refusal.code, Some(1));
+        assert!(
+            refusal.log.contains(text) && refusal.log.contains("server.conf:"),
+            "{}",
+            refusal.log
+        );
+    }
+    let without = format!("tls {{ cert_file: a, key_file: b, crl_file: {:?} }}", site.crl());
+    let refusal = Server::try_start(Kind::Natssl, &without, &[]).err().unwrap();
+    assert!(refusal.log.contains("need 'verify: true'"), "{}", refusal.log);
+}
+
+#[test]
+fn a_new_list_closes_the_live_connections_it_revokes_and_no_others() {
+    let site = Site::new();
+    let root = &site.pki.root;
+    site.put(&pem(&[&list(root, root, &[], 10)]));
+    let server = site.start("");
+    let mut out = comes_in(&server, &site.pki.client, SslVersion::TLS1_3).ok().unwrap();
+    let mut stays = comes_in(&server, &site.pki.client_rsa, SslVersion::TLS1_2).ok().unwrap();
+    let revoked = certificate(&site.pki.client.cert);
+    site.put(&pem(&[&list(root, root, &[&revoked], 10)]));
+    out.read_until(PATIENCE, |_| None);
+    let heard = String::from_utf8_lossy(out.received()).into_owned();
+    assert!(heard.contains("-ERR 'TLS Certificate No Longer Accepted'\r\n"), "{heard}");
+    let line = server.wait_for_log("TLS certificate no longer accepted: x509: certificate revoked");
+    assert!(line.contains("serial "), "{line}");
+    assert!(answers(&mut stays));
+    assert!(comes_in(&server, &site.pki.client, SslVersion::TLS1_3).is_err());
+}
+
+#[test]
+fn another_ca_closes_the_live_connections_of_the_one_before() {
+    let site = Site::new();
+    let server = Server::start(Kind::Natssl, &site.config(""));
+    let mut raw = comes_in(&server, &site.pki.client, SslVersion::TLS1_3).ok().unwrap();
+    let ca = site.pki.ca.display().to_string();
+    let other = site.pki.other_ca.display().to_string();
+    server.reload(&site.config("").replace(&ca, &other));
+    server.wait_for_log("Reloaded: tls = enabled");
+    raw.read_until(PATIENCE, |_| None);
+    assert!(raw.end().is_some());
+    server.wait_for_log("no longer accepted: x509: certificate signed by unknown authority");
+}
+
+#[test]
+fn a_connection_may_end_with_its_certificate() {
+    let site = Site::new();
+    let soon = site.pki.client_until("short", jiff::Timestamp::now().as_second() + 3);
+    let closing = Server::start(Kind::Natssl, &site.config("expired_peer: close"));
+    let keeping = Server::start(Kind::Natssl, &site.config(""));
+    let mut ends = comes_in(&closing, &soon, SslVersion::TLS1_3).ok().unwrap();
+    let mut stays = comes_in(&keeping, &soon, SslVersion::TLS1_3).ok().unwrap();
+    ends.read_until(PATIENCE, |_| None);
+    assert!(String::from_utf8_lossy(ends.received()).contains("No Longer Accepted"));
+    closing.wait_for_log("x509: certificate has expired: it ended ");
+    assert!(answers(&mut stays));
+    // A reload asks again, and does not mind the date either.
+    keeping.reload(&site.config("timeout: 5"));
+    keeping.wait_for_log("Reloaded: tls timeout = 5");
+    assert!(answers(&mut stays));
+}
