@@ -111,3 +111,13 @@ pub const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 pub const CRL_FILE_MAX: u64 = 128 * 1024 * 1024;
 /// Files in a `crl_dir`.
 pub const CRL_FOLDER_FILES: usize = 1000;
+
+/// How often it is looked whether the server's own certificates run out.
+pub const CLOCK_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// How long a TLS session may be resumed, unless the configuration says otherwise; at most what RFC
+/// 8446 section 4.6.1 allows, seven days.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
+pub const SESSION_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Age at which contexts, and with them the keys of session tickets, are made anew.
+pub const TICKET_KEY_AGE: Duration = Duration::from_secs(24 * 3600);

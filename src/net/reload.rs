@@ -6,12 +6,13 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Say, Stamps, Watch};
 use super::supervisor::log_settings;
+use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
 use crate::options::Options;
 use crate::proto::write;
 use crate::server::{Acceptors, Generation, Server};
 use crate::session::{CloseReason, Handle};
-use crate::tls::{Acceptor, Ready};
+use crate::tls::{Acceptor, Clock, Ready};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,6 +30,9 @@ pub struct Reloader {
     pub files: StartFiles,
     pub urls: Urls,
     pub watch: Watch,
+    pub clock: Clock,
+    /// When the contexts in use were made.
+    pub made: Instant,
 }
 
 impl Reloader {
@@ -66,7 +70,33 @@ impl Reloader {
         }
     }
 
-    fn rotate(&self, before: &Generation, acceptors: Acceptors) {
+    /// Makes contexts anew when they are a day old, because the keys of session tickets are theirs.
+    pub fn renew(&mut self, now: Instant) {
+        let before = self.server.current();
+        if before.acceptor.is_none() || now.duration_since(self.made) < TICKET_KEY_AGE {
+            return;
+        }
+        // Files that cannot be used are the watch's to tell of.
+        if let Ok(acceptors) = acceptors::load(self.ready, &before.options) {
+            tracing::debug!("Renewed the keys of TLS session tickets");
+            self.made = now;
+            self.server.publish(before.options.clone(), acceptors, before.loaded);
+        }
+    }
+
+    /// Warns of the server's own certificates that run out. To be called at the start, after every
+    /// change and every hour.
+    pub fn look_at_clock(&mut self) {
+        let generation = self.server.current();
+        let own = generation.acceptor.as_ref().map(|acceptor| acceptor.own_certificates());
+        let now = jiff::Timestamp::now().as_second();
+        // Monitoring serves the same ones.
+        for text in self.clock.due(&own.unwrap_or_default(), now) {
+            tracing::warn!("TLS of the client listener: {text}");
+        }
+    }
+
+    fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
         let contents = |acceptor: &Option<Arc<Acceptor>>| {
             acceptor.as_ref().map(|acceptor| acceptor.contents().to_owned())
         };
@@ -79,6 +109,8 @@ impl Reloader {
         }
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);
+        self.made = Instant::now();
+        self.look_at_clock();
     }
 
     /// SIGHUP.
@@ -124,8 +156,10 @@ impl Reloader {
         let digest = options.config_digest.clone();
         let after = self.server.publish(options, acceptors, jiff::Timestamp::now());
         self.watch = Watch::start(stamps);
+        self.made = Instant::now();
         self.carry_out(&before, &after, &changes);
         recheck::start(Arc::clone(&self.server), after);
+        self.look_at_clock();
         // COMPAT: the changes still stand in the old log.
         self.logger.install(log);
         Ok(digest)

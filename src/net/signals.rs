@@ -3,7 +3,7 @@
 use super::lame_duck;
 use super::reload::Reloader;
 use super::supervisor::StartError;
-use crate::limits::LOOK_INTERVAL;
+use crate::limits::{CLOCK_INTERVAL, LOOK_INTERVAL};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -38,6 +38,8 @@ impl Signals {
         let mut ending: Option<JoinHandle<()>> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once.
+        let mut hour = tokio::time::interval(CLOCK_INTERVAL);
         loop {
             let lame_duck_over = async {
                 match &mut ending {
@@ -74,6 +76,10 @@ impl Signals {
                         accepting.abort();
                         ending = Some(tokio::spawn(lame_duck::run(Arc::clone(&reloader.server))));
                     }
+                }
+                now = hour.tick() => {
+                    reloader.renew(now.into_std());
+                    reloader.look_at_clock();
                 }
                 now = look.tick() => reloader.look(now.into_std()),
                 () = lame_duck_over => return,

@@ -12,7 +12,7 @@ use crate::monitor::Monitor;
 use crate::options::{MonitorListener, Options};
 use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
 use crate::session::CloseReason;
-use crate::tls::{Acceptor, HandshakeFirst, Level, Ready, VERSION, crypto};
+use crate::tls::{Acceptor, Clock, HandshakeFirst, Level, Ready, VERSION, crypto};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,6 +170,8 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         files,
         urls,
         watch: Watch::start(stamps),
+        clock: Clock::default(),
+        made: std::time::Instant::now(),
     };
     signals.serve(reloader, &accepting).await;
     tracing::info!("Initiating Shutdown...");

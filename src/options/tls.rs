@@ -5,7 +5,7 @@ use super::read::{Problem, parse_duration, string, wrong_type};
 use crate::auth::Mapping;
 use crate::auth::mapping::Rule;
 use crate::conf::{Entry, Item, Map, Position, Value};
-use crate::limits::{TLS_FIRST_FALLBACK, TLS_TIMEOUT};
+use crate::limits::{SESSION_TIMEOUT_MAX, TLS_FIRST_FALLBACK, TLS_TIMEOUT};
 use crate::log::quoted;
 use crate::tls::names::{self, Version};
 use crate::tls::{CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Settings};
@@ -25,6 +25,8 @@ struct Block {
     verify_and_map: Option<bool>,
     /// Where `map` stands, and its rules.
     rules: Option<(Position, Vec<Rule>)>,
+    /// Where `session_tickets: true` stands.
+    tickets: Option<Position>,
 }
 
 /// Reads the block. COMPAT: one error per block, the first in the order of the text.
@@ -88,6 +90,11 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Sett
         block.settings.verify = true;
         block.settings.identify = true;
     }
+    if let Some(position) = block.tickets.as_ref().filter(|_| block.settings.verify) {
+        let text = "'session_tickets' cannot be had together with 'verify': a resumed session would \
+                    skip the check of the client's certificate";
+        return Err(Problem::at(position, text));
+    }
     let lists = !block.settings.crl_files.is_empty() || block.settings.crl_dir.is_some();
     if lists && !block.settings.verify {
         return Err(at("'crl_file' and 'crl_dir' need 'verify: true': without it no client is \
@@ -131,6 +138,23 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         }
         "key_file" => block.key = file(entry, "key_file")?,
         "ca_file" => settings.ca_file = file(entry, "ca_file")?,
+        "session_tickets" => {
+            let on = boolean(entry, "session_tickets")?;
+            settings.session_tickets = on;
+            block.tickets = on.then(|| entry.position.clone());
+        }
+        "session_timeout" => {
+            let seconds = match &item.value {
+                Value::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+                Value::String(text) => parse_duration(text).ok().flatten(),
+                _ => None,
+            };
+            let within = Duration::from_secs(1)..=SESSION_TIMEOUT_MAX;
+            settings.session_timeout =
+                seconds.filter(|timeout| within.contains(timeout)).ok_or_else(|| {
+                    at("'session_timeout' is a duration between 1s and 168h".to_owned())
+                })?;
+        }
         "crl_file" => settings.crl_files = files(entry)?,
         "crl_dir" => settings.crl_dir = file(entry, "crl_dir")?,
         "crl_check" => {

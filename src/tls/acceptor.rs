@@ -3,6 +3,7 @@
 use super::context::{self, Plan, finding_index};
 use super::credential::{self, Credential};
 use super::error::{HandshakeError, SetupError, VerifyFailure};
+use super::expiry::OwnCertificate;
 use super::fips::{Level, rehearsal, rules};
 use super::order;
 use super::peer::{self, Peer};
@@ -66,6 +67,7 @@ impl Acceptor {
             policy: &policy,
             trust: trust.as_ref(),
             level: inventory.level,
+            session_timeout: settings.session_tickets.then_some(settings.session_timeout),
             tiers: inventory.version() >= (3, 5),
         };
         let mut contexts = Vec::with_capacity(credentials.len().max(1));
@@ -147,6 +149,20 @@ impl Acceptor {
     /// End of validity of the default certificate, RFC 3339.
     pub fn not_after(&self) -> Option<String> {
         peer::rfc3339(self.credentials.first()?.chain.first()?.not_after())
+    }
+
+    /// Every element of every chain it serves.
+    pub fn own_certificates(&self) -> Vec<OwnCertificate> {
+        let elements = self.credentials.iter().flat_map(|c| c.chain.iter().enumerate());
+        let one = |(depth, certificate): (usize, &X509)| {
+            Some(OwnCertificate {
+                subject: peer::subject_text(certificate),
+                sha256: peer::certificate_sha256(certificate)?,
+                not_after: peer::unix_seconds(certificate.not_after())?,
+                depth,
+            })
+        };
+        elements.filter_map(one).collect()
     }
 
     /// The certificates in words: subject, SHA-256, end of validity.

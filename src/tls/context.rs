@@ -17,6 +17,7 @@ use openssl::ssl::{
 };
 use openssl::x509::{X509StoreContext, X509StoreContextRef};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 /// Where the verify callback leaves its finding.
 pub type Finding = Mutex<Option<VerifyFailure>>;
@@ -32,6 +33,8 @@ pub struct Plan<'a> {
     /// Require client certificates and verify them against this.
     pub trust: Option<&'a Arc<Trust>>,
     pub level: Level,
+    /// How long sessions may be resumed; `None`: not at all.
+    pub session_timeout: Option<Duration>,
     /// At least OpenSSL 3.5: groups may be tiered, so that a hybrid both know is always used.
     pub tiers: bool,
 }
@@ -131,12 +134,15 @@ fn algorithms(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), Se
 /// verifies clients resumes nothing: a session must not outlive the check of its certificate.
 fn resumption(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), SetupError> {
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
-    if plan.trust.is_some() {
+    if plan.trust.is_some() || plan.session_timeout.is_none() {
         builder.set_options(SslOptions::NO_TICKET);
         return step("no tickets", builder.set_num_tickets(0));
     }
     builder.clear_options(SslOptions::NO_TICKET);
     step("the session id context", builder.set_session_id_context(b"natssl"))?;
+    if let Some(timeout) = plan.session_timeout {
+        ffi::set_session_timeout(builder, timeout);
+    }
     // COMPAT: Go sends one.
     step("one ticket", builder.set_num_tickets(1))
 }

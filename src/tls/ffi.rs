@@ -15,6 +15,7 @@ use openssl::x509::{X509CrlRef, X509Ref, X509StoreContextRef};
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 unsafe extern "C" {
     fn SSL_CTX_get_ciphers(ctx: *const openssl_sys::SSL_CTX) -> *mut openssl_sys::OPENSSL_STACK;
@@ -25,6 +26,7 @@ unsafe extern "C" {
         store: *mut openssl_sys::X509_STORE,
         crl: *mut openssl_sys::X509_CRL,
     ) -> c_int;
+    fn SSL_CTX_set_timeout(ctx: *mut openssl_sys::SSL_CTX, seconds: c_long) -> c_long;
     fn X509_STORE_CTX_set_flags(ctx: *mut openssl_sys::X509_STORE_CTX, flags: c_ulong);
     fn X509_STORE_CTX_set_verify_cb(
         ctx: *mut openssl_sys::X509_STORE_CTX,
@@ -161,6 +163,13 @@ pub fn string_tag(string: &openssl::asn1::Asn1StringRef) -> c_int {
 pub fn general_name_kind(name: &openssl::x509::GeneralNameRef) -> c_int {
     // SAFETY: a live name, only read; the field is part of the public structure.
     unsafe { (*name.as_ptr()).type_ }
+}
+
+/// Seconds a session may be resumed. SSL_CTX_set_timeout(3).
+pub fn set_session_timeout(builder: &mut SslContextBuilder, timeout: Duration) {
+    let seconds = c_long::try_from(timeout.as_secs()).unwrap_or(c_long::MAX);
+    // SAFETY: a number for a context that is being built.
+    unsafe { SSL_CTX_set_timeout(builder.as_ptr(), seconds) };
 }
 
 /// Makes `store` the trust of a context, which gets a reference of its own.

@@ -56,6 +56,11 @@ pub struct Settings {
     pub crl_check: CrlCheck,
     /// `crl_policy: soft`: a CRL that is missing or out of date refuses nobody.
     pub crl_soft: bool,
+    /// `session_tickets`: offer resumption. Never where clients are verified: a session must not
+    /// outlive the check of its certificate.
+    pub session_tickets: bool,
+    /// How long a session may be resumed; whole seconds.
+    pub session_timeout: Duration,
     /// `expired_peer: close`: a connection ends with its client's certificate.
     pub close_expired: bool,
     /// Copy whom a client's certificate names into [`Peer::holder`](super::Peer::holder).
@@ -89,6 +94,8 @@ impl Default for Settings {
             crl_dir: None,
             crl_check: CrlCheck::Chain,
             crl_soft: false,
+            session_tickets: true,
+            session_timeout: crate::limits::SESSION_TIMEOUT,
             close_expired: false,
             identify: false,
             pins: Vec::new(),

@@ -14,6 +14,7 @@ mod identity;
 mod process;
 mod raw;
 mod reload;
+mod resumption;
 mod revocation;
 mod support;
 mod syslog;

@@ -127,3 +127,19 @@ fn a_swap_of_symbolic_links_is_a_rotation() {
     server.wait_for("Rotated TLS of the client listener");
     assert_eq!(served(&server), leaf(&second));
 }
+
+#[test]
+fn own_certificates_are_watched_by_the_clock() {
+    let pki = crate::common::pki::Pki::shared();
+    let block = |pair: &crate::common::pki::Pair| {
+        format!("tls {{ cert_file: {:?}, key_file: {:?} }}", pair.cert, pair.key)
+    };
+    let mut server = Server::start(&block(&pki.server_expired));
+    server.wait_for("TLS of the client listener: certificate \"");
+    server.wait_for("has run out: it ended 20");
+    server.reload(&block(&pki.server));
+    server.wait_for("Reloaded: tls = enabled");
+    let line = server.wait_for("runs out in ");
+    // Thirty days from when the certificate was made, which was just now.
+    assert!(line.contains("in 30 days: 20") || line.contains("in 29 days: 20"), "{line}");
+}
