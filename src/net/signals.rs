@@ -7,7 +7,7 @@ use crate::limits::{CLOCK_INTERVAL, LOOK_INTERVAL};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// The signals, caught from the moment this exists.
 pub struct Signals {
@@ -38,8 +38,7 @@ impl Signals {
         let mut ending: Option<JoinHandle<()>> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick comes at once.
-        let mut hour = tokio::time::interval(CLOCK_INTERVAL);
+        let mut hour = tokio::time::interval_at(Instant::now() + CLOCK_INTERVAL, CLOCK_INTERVAL);
         loop {
             let lame_duck_over = async {
                 match &mut ending {

@@ -157,11 +157,8 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     let accepting = tokio::spawn(shared.serve(listener));
     // Before "ready" is said: whoever waits for it may send a signal at once.
     let signals = Signals::hook()?;
-    tracing::info!("Server is ready");
-    if let Some(when_ready) = start.when_ready.take() {
-        when_ready(address.port());
-    }
-    let reloader = Reloader {
+    let when_ready = start.when_ready.take();
+    let mut reloader = Reloader {
         ready: start.ready,
         program: start.program,
         logger: start.logger,
@@ -173,6 +170,11 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         clock: Clock::default(),
         made: std::time::Instant::now(),
     };
+    reloader.look_at_clock();
+    tracing::info!("Server is ready");
+    if let Some(when_ready) = when_ready {
+        when_ready(address.port());
+    }
     signals.serve(reloader, &accepting).await;
     tracing::info!("Initiating Shutdown...");
     accepting.abort();

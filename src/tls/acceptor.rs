@@ -197,6 +197,7 @@ impl Acceptor {
                 remarks.push(format!("TLS group {} is left out: {reason}", group.name));
             }
         }
+        remarks.extend(self.trust.as_ref().and_then(|trust| trust.lists().summary()));
         let missing: Vec<_> = super::names::GROUPS
             .iter()
             .filter(|group| rules::group_refused(group, inventory).is_none())
@@ -323,8 +324,8 @@ fn contents(
     for certificate in chains.chain(bundle.into_iter().flat_map(Bundle::certificates)) {
         add(certificate.to_der())?;
     }
-    for list in trust.into_iter().flat_map(|trust| trust.lists().iter()) {
-        add(list.to_der())?;
+    for digest in trust.into_iter().flat_map(|trust| trust.lists().digests()) {
+        add(Ok(digest.to_vec()))?;
     }
     add(Ok(pins.iter().collect::<Vec<_>>().join(",").into_bytes()))?;
     Ok(peer::hex(&hasher.finish().map_err(failed)?))

@@ -1,12 +1,17 @@
 //! Certificate revocation lists (RFC 5280 section 5): loading and checking them before use.
 
 use super::credential::read_bounded;
+use super::crl_index::{self, IndexedList, Status};
 use super::error::SetupError;
+use super::ffi;
 use super::peer;
 use crate::limits::{CRL_FILE_MAX, CRL_FOLDER_FILES};
-use openssl::bn::BigNum;
-use openssl::x509::{CrlReason, CrlStatus, ReasonCode, X509, X509Crl};
+use openssl::hash::{MessageDigest, hash};
+use openssl::x509::{X509, X509Crl, X509Ref};
 use std::path::{Path, PathBuf};
+
+/// Entries whose parsing takes memory worth giving back.
+const MANY: usize = 10_000;
 
 /// Which certificates of a chain must not be revoked. The trust anchor is never asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +25,13 @@ pub enum CrlCheck {
 
 /// The CRLs of one generation of a listener.
 #[derive(Default)]
-pub struct Lists(Vec<X509Crl>);
+pub struct Lists {
+    plain: Vec<IndexedList>,
+    /// Deltas and lists with critical extensions. If there is one, OpenSSL checks all, by these.
+    for_openssl: Vec<X509Crl>,
+    /// SHA-256 of each file.
+    digests: Vec<Vec<u8>>,
+}
 
 /// Why a file of CRLs cannot be used.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,59 +45,99 @@ pub enum CrlError {
 impl Lists {
     /// Reads the files, and all files of `folder`. A list whose issuer is in `trusted` must be
     /// signed by it; one of an unknown issuer may belong to an intermediate that clients send, and
-    /// is checked when it is used.
+    /// is checked when it is first used.
     pub fn load(
         files: &[PathBuf],
         folder: Option<&Path>,
         trusted: &[X509],
     ) -> Result<Self, SetupError> {
-        let mut lists = Vec::new();
         let inside = folder.map(files_of).transpose()?.unwrap_or_default();
-        for path in files.iter().chain(&inside) {
-            let failed = |source| SetupError::File { path: path.clone(), source };
-            let data = read_bounded(path, CRL_FILE_MAX).map_err(failed)?;
-            let refused = |reason| SetupError::Crl { path: path.clone(), reason };
-            for list in parse(&data).ok_or_else(|| refused(CrlError::Unreadable))? {
-                check_signature(&list, trusted).map_err(refused)?;
-                sort(&list);
-                lists.push(list);
+        let paths: Vec<_> = files.iter().chain(&inside).collect();
+        let mut lists = Self::default();
+        for path in &paths {
+            lists.read(path, trusted, false)?;
+        }
+        if !lists.for_openssl.is_empty() {
+            lists = Self::default();
+            for path in &paths {
+                lists.read(path, trusted, true)?;
             }
         }
-        Ok(Self(lists))
+        if lists.plain.iter().map(IndexedList::len).sum::<usize>() > MANY {
+            ffi::give_back_memory();
+        }
+        Ok(lists)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &X509Crl> {
-        self.0.iter()
+    fn read(&mut self, path: &Path, trusted: &[X509], for_openssl: bool) -> Result<(), SetupError> {
+        let failed = |source| SetupError::File { path: path.into(), source };
+        let refused = |reason| SetupError::Crl { path: path.into(), reason };
+        let library = |source| SetupError::Library { step: "a CRL", source };
+        let data = read_bounded(path, CRL_FILE_MAX).map_err(failed)?;
+        let digest = hash(MessageDigest::sha256(), &data).map_err(library)?;
+        self.digests.push(digest.to_vec());
+        for list in parse(&data).ok_or_else(|| refused(CrlError::Unreadable))? {
+            let signer = signer(&list, trusted).map_err(refused)?;
+            let key = signer.and_then(|signer| ffi::public_key_der(signer));
+            let plain = match for_openssl {
+                true => None,
+                false => IndexedList::of(&list, key).map_err(library)?,
+            };
+            match plain {
+                Some(plain) => self.plain.push(plain),
+                None => self.for_openssl.push(list),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists that OpenSSL has to go by; empty: [`Lists::status`] knows everything.
+    pub fn for_openssl(&self) -> &[X509Crl] {
+        &self.for_openssl
+    }
+
+    /// SHA-256 of each file, in the order they were read.
+    pub fn digests(&self) -> impl Iterator<Item = &[u8]> {
+        self.digests.iter().map(Vec::as_slice)
+    }
+
+    /// What the lists say of a certificate that `issuer` signed; see [`crl_index::status`].
+    pub fn status(&self, certificate: &X509Ref, issuer: &X509Ref, now: Option<i64>) -> Status {
+        crl_index::status(&self.plain, certificate, issuer, now)
     }
 
     /// `serial 0A, reason key compromise, since 2026-11-20T…Z`, for the log.
-    pub fn describe(&self, certificate: &X509) -> Option<String> {
-        let issuer = certificate.issuer_name();
-        let same = |list: &&X509Crl| issuer.try_cmp(list.issuer_name()).is_ok_and(|o| o.is_eq());
-        self.0.iter().filter(same).find_map(|list| {
-            let CrlStatus::Revoked(entry) = list.get_by_cert(certificate) else { return None };
-            let serial = entry.serial_number().to_bn().ok()?.to_hex_str().ok()?.to_string();
-            let reason = match entry.extension::<ReasonCode>() {
-                Ok(Some((_, reason))) => reason_text(reason.get_i64().unwrap_or(0)),
-                _ => "unspecified",
-            };
-            let since = peer::rfc3339(entry.revocation_date()).unwrap_or_default();
-            Some(format!("serial {serial}, reason {reason}, since {since}"))
-        })
+    pub fn describe(&self, certificate: &X509Ref) -> Option<String> {
+        crl_index::describe(&self.plain, certificate)
     }
 
     /// Lists that are out of date, for warnings.
     pub fn stale(&self) -> Vec<String> {
         let now = peer::now_seconds();
-        let stale = |list: &&X509Crl| {
-            let end = list.next_update().and_then(peer::unix_seconds);
-            end.is_some_and(|end| end < now)
-        };
-        let line = |list: &X509Crl| {
-            let end = list.next_update().and_then(peer::rfc3339).unwrap_or_default();
-            format!("The CRL of {} is out of date since {end}", peer::name_text(list.issuer_name()))
-        };
-        self.0.iter().filter(stale).map(line).collect()
+        let plain = self.plain.iter().map(|list| (list.issuer(), list.next_update()));
+        let others = self.for_openssl.iter();
+        let others = others
+            .map(|list| (list.issuer_name(), list.next_update().and_then(peer::unix_seconds)));
+        let stale = plain.chain(others).filter_map(|(issuer, end)| {
+            let end = end.filter(|end| *end < now)?;
+            let end = jiff::Timestamp::from_second(end).unwrap_or_default();
+            Some(format!("The CRL of {} is out of date since {end}", peer::name_text(issuer)))
+        });
+        stale.collect()
+    }
+
+    /// What there is, for the log; `None`: nothing.
+    pub fn summary(&self) -> Option<String> {
+        let count = self.plain.len() + self.for_openssl.len();
+        let entries = self.plain.iter().map(IndexedList::len).sum::<usize>()
+            + self
+                .for_openssl
+                .iter()
+                .filter_map(|list| list.get_revoked())
+                .map(|s| s.len())
+                .sum::<usize>();
+        let by = if self.for_openssl.is_empty() { "" } else { ", checked by OpenSSL" };
+        (count > 0).then(|| format!("CRLs: {count} with {entries} revoked certificates{by}"))
     }
 }
 
@@ -118,7 +169,8 @@ fn parse(data: &[u8]) -> Option<Vec<X509Crl>> {
     starts.iter().zip(ends).map(|(start, end)| X509Crl::from_pem(&data[*start..end]).ok()).collect()
 }
 
-fn check_signature(list: &X509Crl, trusted: &[X509]) -> Result<(), CrlError> {
+/// The trusted CA that signed the list; `None`: nobody of that name is trusted.
+fn signer<'a>(list: &X509Crl, trusted: &'a [X509]) -> Result<Option<&'a X509>, CrlError> {
     let issuer = list.issuer_name();
     let mut known = false;
     for ca in trusted {
@@ -127,31 +179,8 @@ fn check_signature(list: &X509Crl, trusted: &[X509]) -> Result<(), CrlError> {
         }
         known = true;
         if ca.public_key().and_then(|key| list.verify(&key)).unwrap_or(false) {
-            return Ok(());
+            return Ok(Some(ca));
         }
     }
-    if known { Err(CrlError::Forged { issuer: peer::name_text(issuer) }) } else { Ok(()) }
-}
-
-/// OpenSSL sorts the entries at the first look-up, under a lock: not in somebody's handshake.
-fn sort(list: &X509Crl) {
-    if let Some(serial) = BigNum::from_u32(1).ok().and_then(|n| n.to_asn1_integer().ok()) {
-        let _ = list.get_by_serial(&serial);
-    }
-}
-
-/// Reason codes of RFC 5280 section 5.3.1.
-fn reason_text(code: i64) -> &'static str {
-    match CrlReason::from_raw(i32::try_from(code).unwrap_or(0)) {
-        CrlReason::KEY_COMPROMISE => "key compromise",
-        CrlReason::CA_COMPROMISE => "CA compromise",
-        CrlReason::AFFILIATION_CHANGED => "affiliation changed",
-        CrlReason::SUPERSEDED => "superseded",
-        CrlReason::CESSATION_OF_OPERATION => "cessation of operation",
-        CrlReason::CERTIFICATE_HOLD => "certificate hold",
-        CrlReason::REMOVE_FROM_CRL => "removed from the list",
-        CrlReason::PRIVILEGE_WITHDRAWN => "privilege withdrawn",
-        CrlReason::AA_COMPROMISE => "AA compromise",
-        _ => "unspecified",
-    }
+    if known { Err(CrlError::Forged { issuer: peer::name_text(issuer) }) } else { Ok(None) }
 }

@@ -22,6 +22,13 @@ unsafe extern "C" {
     fn SSL_CIPHER_get_protocol_id(cipher: *const openssl_sys::SSL_CIPHER) -> u16;
     fn SSL_CTX_set_default_read_buffer_len(ctx: *mut openssl_sys::SSL_CTX, len: usize);
     fn SSL_CTX_set1_cert_store(ctx: *mut openssl_sys::SSL_CTX, store: *mut openssl_sys::X509_STORE);
+    fn X509_CRL_get_ext_by_NID(crl: *const openssl_sys::X509_CRL, nid: c_int, last: c_int)
+    -> c_int;
+    fn X509_CRL_get_ext_by_critical(
+        crl: *const openssl_sys::X509_CRL,
+        critical: c_int,
+        last: c_int,
+    ) -> c_int;
     fn X509_STORE_add_crl(
         store: *mut openssl_sys::X509_STORE,
         crl: *mut openssl_sys::X509_CRL,
@@ -49,6 +56,16 @@ pub fn keep_freed_memory(bytes: c_int) {
     }
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     let _ = bytes;
+}
+
+/// Gives memory that was freed back to the system: what a large file was parsed into stays scattered
+/// otherwise. malloc_trim(3).
+pub fn give_back_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: no memory in use is touched.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Ids of the suites a context will really offer, provider filtering included.
@@ -179,6 +196,17 @@ pub fn share_store(builder: &mut SslContextBuilder, store: &X509StoreRef) {
     unsafe { SSL_CTX_set1_cert_store(builder.as_ptr(), store.as_ptr()) }
 }
 
+/// Is it a delta CRL, or has it a critical extension? X509_CRL_get_ext_by_NID(3),
+/// X509_CRL_get_ext_by_critical(3).
+pub fn crl_is_special(list: &X509CrlRef) -> bool {
+    const DELTA_INDICATOR: c_int = 140;
+    // SAFETY: a live list, only read; -1 begins the search, and a negative result ends it.
+    unsafe {
+        X509_CRL_get_ext_by_NID(list.as_ptr(), DELTA_INDICATOR, -1) >= 0
+            || X509_CRL_get_ext_by_critical(list.as_ptr(), 1, -1) >= 0
+    }
+}
+
 /// Adds a CRL, which gets another reference. X509_STORE_add_crl(3).
 pub fn add_crl(store: &mut X509StoreBuilderRef, list: &X509CrlRef) -> Result<(), ErrorStack> {
     // SAFETY: both live; the call takes a reference.
@@ -196,7 +224,7 @@ pub fn ignore_time(context: &mut X509StoreContextRef) {
 }
 
 /// What a verification calls for every finding.
-type Judge<'a> = &'a mut dyn FnMut(bool, &X509StoreContextRef) -> bool;
+type Judge<'a> = &'a mut dyn FnMut(bool, &mut X509StoreContextRef) -> bool;
 
 thread_local! {
     /// The judge of the verification that runs on this thread.
@@ -210,8 +238,9 @@ pub fn verify_chain(context: &mut X509StoreContextRef, mut judge: Judge<'_>) -> 
         let Some(judge) = JUDGE.get() else { return 0 };
         // SAFETY: the pointer was set below to a judge that outlives the verification, which runs
         // on this thread and calls nobody else's; OpenSSL passes its live context.
-        let (judge, context) =
-            unsafe { (&mut *judge.cast::<Judge<'_>>(), X509StoreContextRef::from_ptr(context)) };
+        let (judge, context) = unsafe {
+            (&mut *judge.cast::<Judge<'_>>(), X509StoreContextRef::from_ptr_mut(context))
+        };
         // A panic must not pass through C.
         let verdict =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(good == 1, context)));

@@ -10,6 +10,7 @@ pub mod acceptor;
 mod context;
 mod credential;
 mod crl;
+mod crl_index;
 pub mod crypto;
 pub mod error;
 mod expiry;

@@ -2,6 +2,7 @@
 
 use super::credential::{pem_labels, read_file};
 use super::crl::{CrlCheck, Lists};
+use super::crl_index::Status;
 use super::error::{SetupError, VerifyFailure, verify_reason};
 use super::ffi;
 use super::peer::{self, PeerChain};
@@ -43,6 +44,8 @@ pub struct Trust {
     bundle: Option<Bundle>,
     lists: Lists,
     store: X509Store,
+    /// What is looked up in `lists` here; `None`: nothing, or OpenSSL does.
+    check: Option<CrlCheck>,
     /// A CRL that is missing or out of date refuses nobody.
     soft: bool,
     /// A certificate that ran out refuses nobody who is already connected.
@@ -66,9 +69,11 @@ impl Trust {
         let lists = Lists::load(&settings.crl_files, settings.crl_dir.as_deref(), trusted)?;
         let wants_lists = !settings.crl_files.is_empty() || settings.crl_dir.is_some();
         let check = wants_lists.then_some(settings.crl_check);
-        let store = store(bundle.as_ref(), &lists, check)?;
+        let by_openssl = check.filter(|_| !lists.for_openssl().is_empty());
+        let store = store(bundle.as_ref(), &lists, by_openssl)?;
+        let check = check.filter(|_| by_openssl.is_none());
         let (soft, keep_expired) = (settings.crl_soft, !settings.close_expired);
-        Ok(Self { bundle, lists, store, soft, keep_expired })
+        Ok(Self { bundle, lists, store, check, soft, keep_expired })
     }
 
     pub fn bundle(&self) -> Option<&Bundle> {
@@ -96,9 +101,15 @@ impl Trust {
     }
 
     /// The verdict on one certificate of a chain: OpenSSL's, but for what is excused.
-    pub fn accepts(&self, good: bool, context: &X509StoreContextRef) -> bool {
+    pub fn accepts(&self, good: bool, context: &mut X509StoreContextRef) -> bool {
+        self.accepts_at(good, context, Some(peer::now_seconds()))
+    }
+
+    /// `now`: seconds since 1970; `None`: dates do not matter.
+    fn accepts_at(&self, good: bool, context: &mut X509StoreContextRef, now: Option<i64>) -> bool {
         if good {
-            return true;
+            let Some(code) = self.revocation(context, now) else { return true };
+            context.set_error(ffi::verify_result(code));
         }
         let unknown = matches!(
             context.error().as_raw(),
@@ -108,6 +119,25 @@ impl Trust {
         // RFC 5280 section 6.1: nobody revokes an anchor.
         let anchor = usize::try_from(context.error_depth()).is_ok_and(|depth| depth + 1 >= last);
         unknown && (self.soft || anchor)
+    }
+
+    /// What the lists have against the certificate OpenSSL has just found good, as OpenSSL's code.
+    fn revocation(&self, context: &X509StoreContextRef, now: Option<i64>) -> Option<i32> {
+        let check = self.check?;
+        let depth = usize::try_from(context.error_depth()).ok()?;
+        if depth > 0 && check == CrlCheck::Leaf {
+            return None;
+        }
+        let chain = context.chain()?;
+        // The last one is the anchor.
+        let (certificate, issuer) = (chain.get(depth)?, chain.get(depth + 1)?);
+        match self.lists.status(certificate, issuer, now) {
+            Status::Good => None,
+            Status::Revoked => Some(code::REVOKED),
+            Status::Unknown => Some(code::NO_CRL),
+            Status::Early => Some(code::CRL_NOT_YET_VALID),
+            Status::Stale => Some(code::CRL_EXPIRED),
+        }
     }
 
     /// Why the certificate was refused, and the result whose alert the peer gets.
@@ -130,7 +160,7 @@ impl Trust {
             &time(certificate.map(|c| c.not_after())),
         );
         if code == code::REVOKED
-            && let Some(entry) = certificate.and_then(|c| self.lists.describe(&c.to_owned()))
+            && let Some(entry) = certificate.and_then(|c| self.lists.describe(c))
         {
             reason.push_str(&format!(" ({entry})"));
         }
@@ -157,8 +187,9 @@ impl Trust {
                 ffi::ignore_time(context);
             }
             let mut failure = None;
+            let now = (!self.keep_expired).then(peer::now_seconds);
             let good = ffi::verify_chain(context, &mut |good, context| {
-                let accepted = self.accepts(good, context);
+                let accepted = self.accepts_at(good, context, now);
                 if !accepted {
                     failure.get_or_insert_with(|| self.explain(context).0);
                 }
@@ -192,7 +223,7 @@ fn store(
         }
         None => system_roots(&mut store)?,
     }
-    for list in lists.iter() {
+    for list in lists.for_openssl() {
         ffi::add_crl(&mut store, list).map_err(failed("a CRL"))?;
     }
     // COMPAT: every certificate of the bundle is an anchor, an intermediate or the leaf
