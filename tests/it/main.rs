@@ -16,6 +16,7 @@ mod raw;
 mod reload;
 mod resumption;
 mod revocation;
+mod storm;
 mod support;
 mod syslog;
 mod tls;

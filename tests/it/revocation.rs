@@ -17,7 +17,7 @@ use std::sync::Arc;
 const DAY: i64 = 86_400;
 
 /// A CRL of `issuer` that names `revoked`, current for `days` from yesterday.
-fn list(issuer: &Issuer, signer: &Issuer, revoked: &[&X509], days: i64) -> X509Crl {
+pub fn list(issuer: &Issuer, signer: &Issuer, revoked: &[&X509], days: i64) -> X509Crl {
     let now = jiff::Timestamp::now().as_second();
     let mut builder = X509CrlBuilder::new().unwrap();
     builder.set_issuer_name(issuer.cert.subject_name()).unwrap();
@@ -52,17 +52,17 @@ fn openssl_number(number: &openssl::asn1::Asn1Integer) -> Vec<u8> {
     vec![2, 1, number.to_bn().unwrap().to_vec()[0]]
 }
 
-fn pem(lists: &[&X509Crl]) -> Vec<u8> {
+pub fn pem(lists: &[&X509Crl]) -> Vec<u8> {
     lists.iter().flat_map(|list| list.to_pem().unwrap()).collect()
 }
 
-struct Site {
-    pki: Arc<Pki>,
+pub struct Site {
+    pub pki: Arc<Pki>,
     folder: tempfile::TempDir,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { pki: Pki::shared(), folder: tempfile::tempdir().unwrap() }
     }
 
@@ -71,7 +71,7 @@ impl Site {
     }
 
     /// Renames a file with these bytes over the CRL.
-    fn put(&self, bytes: &[u8]) {
+    pub fn put(&self, bytes: &[u8]) {
         let part = self.folder.path().join("part");
         std::fs::write(&part, bytes).unwrap();
         std::fs::rename(part, self.crl()).unwrap();
@@ -88,7 +88,7 @@ impl Site {
         )
     }
 
-    fn with_list(&self, more: &str) -> String {
+    pub fn with_list(&self, more: &str) -> String {
         self.config(&format!("crl_file: \"{}\"\n{more}", self.crl().display()))
     }
 
@@ -97,12 +97,12 @@ impl Site {
     }
 }
 
-fn certificate(path: &Path) -> X509 {
+pub fn certificate(path: &Path) -> X509 {
     X509::from_pem(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// Did the client get its PONG? If not, how it ended.
-fn comes_in(server: &Server, identity: &Pair, version: SslVersion) -> Result<Raw, Option<End>> {
+pub fn comes_in(server: &Server, identity: &Pair, version: SslVersion) -> Result<Raw, Option<End>> {
     let options = TlsOptions::version(version).identity(identity);
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
@@ -118,7 +118,7 @@ fn comes_in(server: &Server, identity: &Pair, version: SslVersion) -> Result<Raw
 }
 
 /// Is the connection still served? The server may send a PING of its own in between.
-fn answers(raw: &mut Raw) -> bool {
+pub fn answers(raw: &mut Raw) -> bool {
     raw.take();
     raw.send("PING\r\n");
     let pong = |bytes: &[u8]| bytes.windows(4).position(|four| four == b"PONG");
