@@ -104,8 +104,17 @@ impl Reloader {
             return;
         }
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
-        for line in after.acceptor.iter().flat_map(|acceptor| acceptor.certificate_lines()) {
-            tracing::info!("Rotated TLS of the client listener: it now serves {line}");
+        let served = |generation: &Generation| {
+            generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
+        };
+        if served(before) == served(&after) {
+            let lists = after.acceptor.as_ref().and_then(|acceptor| acceptor.lists_line());
+            let lists = lists.map(|line| format!("; {line}")).unwrap_or_default();
+            tracing::info!("Rotated trust of the client listener: CAs, CRLs or pins{lists}");
+        } else {
+            for line in served(&after).into_iter().flatten() {
+                tracing::info!("Rotated TLS of the client listener: it now serves {line}");
+            }
         }
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);

@@ -165,6 +165,11 @@ impl Acceptor {
         elements.filter_map(one).collect()
     }
 
+    /// The CRLs in words; `None`: there are none.
+    pub fn lists_line(&self) -> Option<String> {
+        self.trust.as_ref().and_then(|trust| trust.lists().summary())
+    }
+
     /// The certificates in words: subject, SHA-256, end of validity.
     pub fn certificate_lines(&self) -> Vec<String> {
         let leaves = self.credentials.iter().filter_map(|credential| credential.chain.first());
@@ -197,7 +202,7 @@ impl Acceptor {
                 remarks.push(format!("TLS group {} is left out: {reason}", group.name));
             }
         }
-        remarks.extend(self.trust.as_ref().and_then(|trust| trust.lists().summary()));
+        remarks.extend(self.lists_line());
         let missing: Vec<_> = super::names::GROUPS
             .iter()
             .filter(|group| rules::group_refused(group, inventory).is_none())
