@@ -121,3 +121,8 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 pub const SESSION_TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Age at which contexts, and with them the keys of session tickets, are made anew.
 pub const TICKET_KEY_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Failed handshakes of one kind from one address that get a log line of their own in a minute, and
+/// addresses with kinds that are counted.
+pub const FAILURE_LINES: u64 = 10;
+pub const FAILURE_SOURCES: usize = 1024;

@@ -1,5 +1,6 @@
 //! Accepting clients: INFO, the choice between TLS and plaintext, limits.
 
+use super::failures::{self, Failures};
 use super::{driver, recheck};
 use crate::limits::ACCEPT_BACKOFF;
 use crate::server::{Generation, Server};
@@ -20,6 +21,7 @@ pub struct Listener {
     /// Bounds how many handshakes compute at once.
     pub gate: Semaphore,
     pub rate: RateLimit,
+    pub failures: Failures,
 }
 
 /// COMPAT: windows of one second, the first opened by a connection.
@@ -82,6 +84,17 @@ impl Listener {
             let rejected = self.rate.rejected.swap(0, Ordering::Relaxed);
             if rejected > 0 {
                 tracing::warn!("Rejected {rejected} connections due to TLS rate limiting");
+            }
+        }
+    }
+
+    /// Once a minute, says how many handshakes failed without a line of their own.
+    pub async fn report_failures(self: Arc<Self>) {
+        let mut minute = tokio::time::interval(failures::WINDOW);
+        loop {
+            minute.tick().await;
+            for line in self.failures.summary() {
+                tracing::error!("{line}");
             }
         }
     }
@@ -227,28 +240,28 @@ impl Listener {
                 Ok(stream)
             }
             Err(error) => {
-                log_failure(handle, &error);
+                self.log_failure(handle, &error);
                 Err(Refused { reason: CloseReason::TlsHandshakeFailure })
             }
         }
     }
-}
 
-fn log_failure(handle: &Handle, error: &HandshakeError) {
-    let label = handle.label();
-    match error {
-        HandshakeError::NotPinned { key: Some(key) } => {
-            tracing::debug!("{label} - Failed pinned cert test for key id: {key}");
+    fn log_failure(&self, handle: &Handle, error: &HandshakeError) {
+        let label = handle.label();
+        match error {
+            HandshakeError::NotPinned { key: Some(key) } => {
+                tracing::debug!("{label} - Failed pinned cert test for key id: {key}");
+            }
+            HandshakeError::NotPinned { key: None } => tracing::debug!(
+                "{label} - Failed pinned cert test as client did not provide a certificate"
+            ),
+            _ => {}
         }
-        HandshakeError::NotPinned { key: None } => tracing::debug!(
-            "{label} - Failed pinned cert test as client did not provide a certificate"
-        ),
-        _ => {}
-    }
-    if error.is_probe() {
-        tracing::debug!("{label} - TLS handshake error: {error}");
-    } else {
-        tracing::error!("{label} - TLS handshake error: {error}");
+        if error.is_probe() {
+            tracing::debug!("{label} - TLS handshake error: {error}");
+        } else if self.failures.count(handle.address.ip(), error.kind()) {
+            tracing::error!("{label} - TLS handshake error: {error}");
+        }
     }
 }
 

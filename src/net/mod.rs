@@ -3,6 +3,7 @@
 
 pub mod acceptors;
 mod driver;
+mod failures;
 mod files;
 mod lame_duck;
 mod listener;

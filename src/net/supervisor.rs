@@ -1,6 +1,7 @@
 //! The life of the server: start, signals, shutdown.
 
 use super::acceptors;
+use super::failures::Failures;
 use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
 use super::reload::Reloader;
@@ -150,10 +151,12 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         ready: start.ready,
         gate: Semaphore::new(cores),
         rate: RateLimit::default(),
+        failures: Failures::default(),
     });
     if limited {
         tokio::spawn(Arc::clone(&shared).report_rejected());
     }
+    tokio::spawn(Arc::clone(&shared).report_failures());
     let accepting = tokio::spawn(shared.serve(listener));
     // Before "ready" is said: whoever waits for it may send a signal at once.
     let signals = Signals::hook()?;

@@ -278,6 +278,26 @@ pub struct VerifyFailure {
 }
 
 impl HandshakeError {
+    /// In a few words, the same for all failures of a kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotTls => "no TLS",
+            Self::Timeout => "timeout",
+            Self::Eof => "the client closed",
+            Self::NoCertificateConfigured => "no certificate configured",
+            Self::NoClientCertificate => "no client certificate",
+            Self::Verify(_) => "client certificate refused",
+            Self::NotPinned { .. } => "certificate not pinned",
+            Self::Version { .. } => "no common version",
+            Self::NoSharedSuite { .. } => "no common cipher suite",
+            Self::NoSharedGroup => "no common group",
+            Self::NoExtendedMasterSecret => "no extended master secret",
+            Self::Alert(_) => "the client sent an alert",
+            Self::Io(_) => "connection error",
+            Self::Protocol(_) => "protocol error",
+        }
+    }
+
     /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: nats-server).
     pub fn is_probe(&self) -> bool {
         matches!(self, Self::NotTls | Self::Timeout)
