@@ -175,7 +175,7 @@ impl Options {
             .ok_or_else(|| "TLS Server private key must be present and valid".to_owned())?;
         let old = self.tls.take().unwrap_or_default();
         self.tls = Some(Settings {
-            certificates: vec![CertificateFiles { certificate, key }],
+            certificates: vec![CertificateFiles::Pem { certificate, key }],
             passphrase: old.passphrase,
             ca_file: path(&flags.tls_ca_cert),
             verify: flags.tls_verify == Some(true),

@@ -22,7 +22,7 @@ pub use reload::Refused;
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
-use crate::tls::Settings;
+use crate::tls::{CertificateFiles, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ impl Options {
     /// Certificates, keys, CA, pinned certificates and CRLs named by the options, for messages.
     pub fn tls_files(&self) -> Vec<PathBuf> {
         let Some(tls) = &self.tls else { return Vec::new() };
-        let pairs = tls.certificates.iter().flat_map(|c| [c.certificate.clone(), c.key.clone()]);
+        let pairs = tls.certificates.iter().flat_map(CertificateFiles::paths);
         let pins = tls.pins.iter().filter_map(|pin| match pin {
             crate::tls::Pin::Certificate(path) => Some(path.clone()),
             crate::tls::Pin::Key(_) => None,

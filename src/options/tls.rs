@@ -20,6 +20,7 @@ struct Block {
     settings: Settings,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    pkcs12: Option<PathBuf>,
     pairs: Vec<CertificateFiles>,
     allow_insecure: bool,
     verify_and_map: Option<bool>,
@@ -60,6 +61,14 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Sett
             )));
         }
     }
+    if let Some(file) = block.pkcs12 {
+        if block.certificate.is_some() || block.key.is_some() || !block.pairs.is_empty() {
+            return Err(at("'pkcs12_file' holds certificate and key: take out 'cert_file', \
+                           'key_file' and 'certs', or put it among 'certs'"
+                .to_owned()));
+        }
+        block.pairs = vec![CertificateFiles::Pkcs12(file)];
+    }
     match (block.certificate, block.key) {
         (Some(certificate), Some(key)) => {
             if !block.pairs.is_empty() {
@@ -69,7 +78,7 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Sett
                         .to_owned(),
                 ));
             }
-            block.settings.certificates = vec![CertificateFiles { certificate, key }];
+            block.settings.certificates = vec![CertificateFiles::Pem { certificate, key }];
         }
         (Some(_), None) => return Err(at("missing 'key_file' in TLS configuration".to_owned())),
         (None, Some(_)) => return Err(at("missing 'cert_file' in TLS configuration".to_owned())),
@@ -137,6 +146,10 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
             settings.certificate_places = vec![item.position.clone()];
         }
         "key_file" => block.key = file(entry, "key_file")?,
+        "pkcs12_file" => {
+            block.pkcs12 = file(entry, "pkcs12_file")?;
+            settings.certificate_places = vec![item.position.clone()];
+        }
         "ca_file" => settings.ca_file = file(entry, "ca_file")?,
         "session_tickets" => {
             let on = boolean(entry, "session_tickets")?;
@@ -348,7 +361,7 @@ fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {
     let mut pairs = Vec::new();
     for pair in items {
         let Value::Map(map) = &pair.value else { return Err(unsupported(pair)) };
-        let (mut certificate, mut key) = (None, None);
+        let (mut certificate, mut key, mut pkcs12) = (None, None, None);
         for entry in map.iter() {
             let Value::String(path) = &entry.item.value else {
                 return Err(unsupported(&entry.item));
@@ -356,12 +369,17 @@ fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {
             match entry.key.as_str() {
                 "cert_file" => certificate = Some(PathBuf::from(path)),
                 "key_file" => key = Some(PathBuf::from(path)),
+                "pkcs12_file" => pkcs12 = Some(PathBuf::from(path)),
                 other => {
                     let other = crate::log::quoted(other);
                     let text = format!("error parsing tls certs config, unknown field {other}");
                     return Err(Problem::at(&entry.position, text));
                 }
             }
+        }
+        if let (Some(file), None, None) = (&pkcs12, &certificate, &key) {
+            pairs.push(CertificateFiles::Pkcs12(file.clone()));
+            continue;
         }
         let (Some(certificate), Some(key)) = (certificate, key) else {
             let text = "error parsing certificates config: both 'cert_file' and 'cert_key' \
@@ -370,7 +388,7 @@ fn pairs(item: &Item) -> Read<Vec<CertificateFiles>> {
             let position = map.iter().last().map_or(&pair.position, |entry| &entry.position);
             return Err(Problem::at(position, text));
         };
-        pairs.push(CertificateFiles { certificate, key });
+        pairs.push(CertificateFiles::Pem { certificate, key });
     }
     Ok(pairs)
 }

@@ -8,8 +8,9 @@ use super::sniff::ClientHello;
 use crate::limits::TLS_FILE_MAX;
 use crate::secret::Secret;
 use openssl::error::ErrorStack;
+use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{Id, PKey, PKeyRef, Private};
-use openssl::x509::X509;
+use openssl::x509::{X509, X509VerifyResult};
 use std::io::Read;
 use std::path::Path;
 
@@ -60,16 +61,11 @@ fn load_pair(
     files: &CertificateFiles,
     passphrase: Option<&Secret>,
 ) -> Result<Credential, PairError> {
-    let certificate = read_pair_file(&files.certificate)?;
-    let key_text = read_pair_file(&files.key)?;
-    let labels = pem_labels(&certificate);
-    if !labels.iter().any(|label| is_certificate(label)) {
-        let key = labels.iter().any(|label| label.ends_with("PRIVATE KEY"));
-        return Err(if key { PairError::Switched } else { PairError::NoCertificate });
-    }
-    let chain = X509::stack_from_pem(&certificate).map_err(PairError::BadCertificate)?;
+    let (chain, key) = match files {
+        CertificateFiles::Pem { certificate, key } => load_pem(certificate, key, passphrase)?,
+        CertificateFiles::Pkcs12(file) => load_pkcs12(file, passphrase)?,
+    };
     let Some(leaf) = chain.first() else { return Err(PairError::NoCertificate) };
-    let key = load_key(&key_text, passphrase)?;
     let public = leaf.public_key().map_err(PairError::BadCertificate)?;
     if public.id() != key.id() {
         return Err(PairError::TypeMismatch);
@@ -80,6 +76,52 @@ fn load_pair(
     let (kind, curve) = key_kind(&key);
     let names = leaf_names(leaf);
     Ok(Credential { kind, curve, names, chain, key })
+}
+
+type ChainAndKey = (Vec<X509>, PKey<Private>);
+
+fn load_pem(
+    certificate: &Path,
+    key: &Path,
+    passphrase: Option<&Secret>,
+) -> Result<ChainAndKey, PairError> {
+    let certificate = read_pair_file(certificate)?;
+    let key_text = read_pair_file(key)?;
+    let labels = pem_labels(&certificate);
+    if !labels.iter().any(|label| is_certificate(label)) {
+        let key = labels.iter().any(|label| label.ends_with("PRIVATE KEY"));
+        return Err(if key { PairError::Switched } else { PairError::NoCertificate });
+    }
+    let chain = X509::stack_from_pem(&certificate).map_err(PairError::BadCertificate)?;
+    if chain.is_empty() {
+        return Err(PairError::NoCertificate);
+    }
+    Ok((chain, load_key(&key_text, passphrase)?))
+}
+
+/// A PKCS#12 file; an empty passphrase where none is given.
+fn load_pkcs12(file: &Path, passphrase: Option<&Secret>) -> Result<ChainAndKey, PairError> {
+    let data = read_pair_file(file)?;
+    let parsed = Pkcs12::from_der(&data).map_err(|_| PairError::NotPkcs12)?;
+    let passphrase = passphrase.map_or("", Secret::expose);
+    let parsed = parsed.parse2(passphrase).map_err(|error| {
+        // ERR_LIB_PKCS12 and its reason for a MAC that does not verify; what OpenSSL cannot fetch
+        // (RC2, 3DES in old files) is reported by the provider's library.
+        let wrong = error.errors().iter().any(|e| e.library_code() == 35 && e.reason_code() == 113);
+        if wrong { PairError::Pkcs12Passphrase } else { PairError::Pkcs12(error) }
+    })?;
+    let (Some(leaf), Some(key)) = (parsed.cert, parsed.pkey) else {
+        return Err(PairError::Pkcs12Incomplete);
+    };
+    // The others come in any order.
+    let mut rest: Vec<X509> = parsed.ca.into_iter().flatten().collect();
+    let mut chain = vec![leaf];
+    while let Some(last) = chain.last() {
+        let issued = |candidate: &X509| candidate.issued(last) == X509VerifyResult::OK;
+        let Some(at) = rest.iter().position(issued) else { break };
+        chain.push(rest.swap_remove(at));
+    }
+    Ok((chain, key))
 }
 
 fn load_key(text: &[u8], passphrase: Option<&Secret>) -> Result<PKey<Private>, PairError> {

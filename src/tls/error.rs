@@ -111,6 +111,13 @@ pub enum PairError {
     /// A passphrase was given and does not open the key.
     WrongPassphrase,
     BadKey(ErrorStack),
+    /// `pkcs12_file` is no PKCS#12.
+    NotPkcs12,
+    /// The passphrase, or none, does not open it.
+    Pkcs12Passphrase,
+    /// It holds no certificate or no key.
+    Pkcs12Incomplete,
+    Pkcs12(ErrorStack),
     /// Same type, other key.
     Mismatch,
     TypeMismatch,
@@ -218,6 +225,20 @@ impl fmt::Display for PairError {
                 "tls: failed to parse private key: the passphrase does not open the key",
             ),
             Self::BadKey(error) => write!(f, "tls: failed to parse private key: {}", stack(error)),
+            Self::NotPkcs12 => f.write_str("'pkcs12_file' is no PKCS#12 file (DER)"),
+            Self::Pkcs12Passphrase => f.write_str(
+                "the passphrase does not open the PKCS#12 file; it is given with \
+                 'key_password_file', 'key_password_env' or 'key_password_credential'",
+            ),
+            Self::Pkcs12Incomplete => {
+                f.write_str("the PKCS#12 file holds no certificate with its private key")
+            }
+            Self::Pkcs12(error) => write!(
+                f,
+                "the PKCS#12 file cannot be read: {}; if it was made with RC2 or 3DES, convert it: \
+                 openssl pkcs12 -legacy -in OLD -nodes | openssl pkcs12 -export -out NEW",
+                stack(error)
+            ),
             Self::Mismatch => f.write_str("tls: private key does not match public key"),
             Self::TypeMismatch => {
                 f.write_str("tls: private key type does not match public key type")

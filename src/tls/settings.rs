@@ -10,9 +10,22 @@ use std::time::Duration;
 
 /// A certificate chain and its key, as files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+pub enum CertificateFiles {
+    Pem {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
+    /// `pkcs12_file`: both in one (RFC 7292). nats-server has none of these.
+    Pkcs12(PathBuf),
+}
+
+impl CertificateFiles {
+    pub fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Pem { certificate, key } => vec![certificate.clone(), key.clone()],
+            Self::Pkcs12(file) => vec![file.clone()],
+        }
+    }
 }
 
 /// Where the passphrase of encrypted keys comes from. nats-server has none of these.

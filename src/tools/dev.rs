@@ -93,7 +93,7 @@ fn certificates(ready: Ready, folder: &Path, verify: bool) -> Result<Settings, S
     let client = pki::issue(ready, &ca, &client).map_err(text)?;
     pki::save(folder, "client", &client).map_err(text)?;
     Ok(Settings {
-        certificates: vec![CertificateFiles { certificate, key }],
+        certificates: vec![CertificateFiles::Pem { certificate, key }],
         ca_file: Some(ca_file),
         verify,
         ..Settings::default()

@@ -11,6 +11,7 @@ mod certificates;
 mod client;
 mod hybrid;
 mod identity;
+mod keys;
 mod process;
 mod raw;
 mod reload;
