@@ -80,6 +80,13 @@ fn map() {
 }
 
 #[test]
+fn reload() {
+    let judge = Judge::new("reload");
+    cases::reload::run(&judge);
+    judge.verdict();
+}
+
+#[test]
 fn config() {
     let judge = Judge::new("config");
     process::configs(&judge, cases::config::CHECKED);

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod map;
 pub mod monitor;
 pub mod protocol;
+pub mod reload;
 pub mod subjects;
 pub mod syslog;
 pub mod tls;
