@@ -126,3 +126,8 @@ pub const TICKET_KEY_AGE: Duration = Duration::from_secs(24 * 3600);
 /// addresses with kinds that are counted.
 pub const FAILURE_LINES: u64 = 10;
 pub const FAILURE_SOURCES: usize = 1024;
+
+/// How long a client's verified chain need not be verified again by the same trust, and how many are
+/// remembered.
+pub const VERIFIED_FOR: Duration = Duration::from_secs(300);
+pub const VERIFIED_CHAINS: usize = 4096;

@@ -74,6 +74,10 @@ pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslCont
     }
     if let Some(trust) = plan.trust {
         trust.apply(&mut builder)?;
+        if plan.level == Level::Off {
+            builder.set_ex_data(trust_index()?, Arc::clone(trust));
+            ffi::set_chain_verifier(&mut builder);
+        }
         let trust = Arc::clone(trust);
         builder.set_verify_callback(
             SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
@@ -169,6 +173,25 @@ fn read_back(context: &SslContext, policy: &Policy) -> Result<(), SetupError> {
             library: openssl::version::version().to_owned(),
         }),
     }
+}
+
+/// Where a context keeps its trust for [`verify`].
+fn trust_index() -> Result<Index<SslContext, Arc<Trust>>, SetupError> {
+    static INDEX: OnceLock<Index<SslContext, Arc<Trust>>> = OnceLock::new();
+    if let Some(index) = INDEX.get() {
+        return Ok(*index);
+    }
+    let index = step("a place for the trust of a context", SslContext::new_ex_index())?;
+    Ok(*INDEX.get_or_init(|| index))
+}
+
+/// The verdict on the chain of a client, asked for by OpenSSL.
+pub(super) fn verify(context: &mut X509StoreContextRef) -> bool {
+    let ssl = X509StoreContext::ssl_idx().ok().and_then(|index| context.ex_data(index));
+    let owner = ssl.map(|ssl| ssl.ssl_context().to_owned());
+    let trust = owner.as_ref().zip(trust_index().ok()).and_then(|(owner, i)| owner.ex_data(i));
+    // Without its trust nobody is trusted.
+    trust.is_some_and(|trust| trust.verify(context))
 }
 
 /// Records why a certificate was refused and turns the result into the one whose alert Go sends.

@@ -126,6 +126,13 @@ impl Lists {
         stale.collect()
     }
 
+    /// The nearest date at which a list runs out, in seconds since 1970.
+    pub fn next_update(&self) -> Option<i64> {
+        let plain = self.plain.iter().filter_map(IndexedList::next_update);
+        let others = self.for_openssl.iter().filter_map(|list| list.next_update());
+        plain.chain(others.filter_map(peer::unix_seconds)).min()
+    }
+
     /// What there is, for the log; `None`: nothing.
     pub fn summary(&self) -> Option<String> {
         let count = self.plain.len() + self.for_openssl.len();

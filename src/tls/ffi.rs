@@ -10,8 +10,9 @@ pub mod fips;
 use foreign_types::ForeignTypeRef;
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextBuilder, SslContextRef, SslRef};
+use openssl::stack::StackRef;
 use openssl::x509::store::{X509StoreBuilderRef, X509StoreRef};
-use openssl::x509::{X509CrlRef, X509Ref, X509StoreContextRef};
+use openssl::x509::{X509, X509CrlRef, X509Ref, X509StoreContextRef};
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
 use std::sync::OnceLock;
@@ -33,6 +34,14 @@ unsafe extern "C" {
         store: *mut openssl_sys::X509_STORE,
         crl: *mut openssl_sys::X509_CRL,
     ) -> c_int;
+    fn X509_STORE_CTX_get0_untrusted(
+        ctx: *const openssl_sys::X509_STORE_CTX,
+    ) -> *mut openssl_sys::OPENSSL_STACK;
+    fn SSL_CTX_set_cert_verify_callback(
+        ctx: *mut openssl_sys::SSL_CTX,
+        callback: extern "C" fn(*mut openssl_sys::X509_STORE_CTX, *mut c_void) -> c_int,
+        argument: *mut c_void,
+    );
     fn SSL_CTX_set_timeout(ctx: *mut openssl_sys::SSL_CTX, seconds: c_long) -> c_long;
     fn X509_STORE_CTX_set_flags(ctx: *mut openssl_sys::X509_STORE_CTX, flags: c_ulong);
     fn X509_STORE_CTX_set_verify_cb(
@@ -221,6 +230,30 @@ pub fn ignore_time(context: &mut X509StoreContextRef) {
     const NO_CHECK_TIME: c_ulong = 0x20_0000;
     // SAFETY: a live context that has been initialised and is not verifying yet.
     unsafe { X509_STORE_CTX_set_flags(context.as_ptr(), NO_CHECK_TIME) }
+}
+
+/// The chain a peer sent, leaf first; `None`: it sent none. X509_STORE_CTX_get0_untrusted(3).
+pub fn sent_chain(context: &X509StoreContextRef) -> Option<&StackRef<X509>> {
+    // SAFETY: the stack belongs to the context and lives as long.
+    unsafe {
+        let chain = X509_STORE_CTX_get0_untrusted(context.as_ptr());
+        (!chain.is_null()).then(|| StackRef::from_ptr(chain.cast()))
+    }
+}
+
+/// Has `super::context::verify` decide on peers' chains. SSL_CTX_set_cert_verify_callback(3).
+pub fn set_chain_verifier(builder: &mut SslContextBuilder) {
+    extern "C" fn call(context: *mut openssl_sys::X509_STORE_CTX, _: *mut c_void) -> c_int {
+        // SAFETY: OpenSSL passes a live context that is its own.
+        let context = unsafe { X509StoreContextRef::from_ptr_mut(context) };
+        // A panic must not pass through C.
+        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            super::context::verify(context)
+        }));
+        c_int::from(verdict.unwrap_or(false))
+    }
+    // SAFETY: a plain function, and no argument to keep alive.
+    unsafe { SSL_CTX_set_cert_verify_callback(builder.as_ptr(), call, std::ptr::null_mut()) }
 }
 
 /// What a verification calls for every finding.

@@ -29,6 +29,7 @@ pub mod settings;
 pub mod sniff;
 pub mod stream;
 mod trust;
+mod verified;
 
 pub use acceptor::Acceptor;
 pub use crl::CrlCheck;

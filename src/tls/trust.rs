@@ -7,6 +7,7 @@ use super::error::{SetupError, VerifyFailure, verify_reason};
 use super::ffi;
 use super::peer::{self, PeerChain};
 use super::settings::Settings;
+use super::verified::{self, Verified};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::ssl::SslContextBuilder;
@@ -44,6 +45,7 @@ pub struct Trust {
     bundle: Option<Bundle>,
     lists: Lists,
     store: X509Store,
+    verified: Verified,
     /// What is looked up in `lists` here; `None`: nothing, or OpenSSL does.
     check: Option<CrlCheck>,
     /// A CRL that is missing or out of date refuses nobody.
@@ -73,7 +75,8 @@ impl Trust {
         let store = store(bundle.as_ref(), &lists, by_openssl)?;
         let check = check.filter(|_| by_openssl.is_none());
         let (soft, keep_expired) = (settings.crl_soft, !settings.close_expired);
-        Ok(Self { bundle, lists, store, check, soft, keep_expired })
+        let verified = Verified::default();
+        Ok(Self { bundle, lists, store, verified, check, soft, keep_expired })
     }
 
     pub fn bundle(&self) -> Option<&Bundle> {
@@ -98,6 +101,30 @@ impl Trust {
         // One store for all contexts: CRLs may be large. It brings its flags along.
         ffi::share_store(builder, &self.store);
         Ok(())
+    }
+
+    /// The verdict on the chain a client sent: remembered, or OpenSSL's with [`Trust::accepts`].
+    pub fn verify(&self, context: &mut X509StoreContextRef) -> bool {
+        let now = peer::now_seconds();
+        let key = ffi::sent_chain(context).and_then(|chain| verified::key(chain).ok());
+        if key.as_ref().is_some_and(|key| self.verified.holds(key, now)) {
+            context.set_error(openssl::x509::X509VerifyResult::OK);
+            return true;
+        }
+        let good = context.verify_cert().unwrap_or(false);
+        if let (true, Some(key), Some(ends)) = (good, key, self.ends(context)) {
+            self.verified.remember(key, now, ends);
+        }
+        good
+    }
+
+    /// The nearest date that bears on the chain just verified, in seconds since 1970.
+    fn ends(&self, context: &X509StoreContextRef) -> Option<i64> {
+        let mut ends = self.lists.next_update().unwrap_or(i64::MAX);
+        for certificate in context.chain()? {
+            ends = ends.min(peer::unix_seconds(certificate.not_after())?);
+        }
+        Some(ends)
     }
 
     /// The verdict on one certificate of a chain: OpenSSL's, but for what is excused.

@@ -141,6 +141,7 @@ fn a_revoked_client_is_refused_with_its_alert_and_a_line_that_says_why() {
                 Some(Some(End::Alert(44)))
             );
             assert!(comes_in(&server, &site.pki.client_rsa, version).is_ok());
+            assert!(comes_in(&server, &site.pki.client_rsa, version).is_ok(), "remembered");
         }
         let line = server.wait_for_log("certificate revoked (serial ");
         assert!(line.contains("TLS handshake error: tls: failed to verify certificate:"), "{line}");
@@ -258,6 +259,8 @@ fn a_connection_may_end_with_its_certificate() {
     assert!(String::from_utf8_lossy(ends.received()).contains("No Longer Accepted"));
     closing.wait_for_log("x509: certificate has expired: it ended ");
     assert!(answers(&mut stays));
+    // That it was good a moment ago counts no more.
+    assert!(comes_in(&keeping, &soon, SslVersion::TLS1_3).is_err());
     // A reload asks again, and does not mind the date either.
     keeping.reload(&site.config("timeout: 5"));
     keeping.wait_for_log("Reloaded: tls timeout = 5");
