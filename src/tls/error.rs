@@ -512,6 +512,7 @@ pub(super) fn verify_reason(
 fn verify_text(code: i32) -> String {
     match code {
         3 | 33 => "revocation unknown: there is no CRL of the certificate's issuer".to_owned(),
+        44 => "revocation unknown: the issuer's CRL is not for such certificates".to_owned(),
         8 => "revocation unknown: the CRL is not signed by the certificate's issuer".to_owned(),
         11 => "revocation unknown: the issuer's CRL is not valid yet".to_owned(),
         12 => "revocation unknown: the issuer's CRL is out of date".to_owned(),

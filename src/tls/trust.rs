@@ -62,6 +62,7 @@ mod code {
     pub const CRL_EXPIRED: i32 = 12;
     pub const REVOKED: i32 = 23;
     pub const NO_CRL_ISSUER: i32 = 33;
+    pub const OTHER_SCOPE: i32 = 44;
 }
 
 impl Trust {
@@ -140,7 +141,11 @@ impl Trust {
         }
         let unknown = matches!(
             context.error().as_raw(),
-            code::NO_CRL | code::CRL_NOT_YET_VALID | code::CRL_EXPIRED | code::NO_CRL_ISSUER
+            code::NO_CRL
+                | code::CRL_NOT_YET_VALID
+                | code::CRL_EXPIRED
+                | code::NO_CRL_ISSUER
+                | code::OTHER_SCOPE
         );
         let last = context.chain().map_or(0, |chain| chain.len());
         // RFC 5280 section 6.1: nobody revokes an anchor.

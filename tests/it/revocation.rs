@@ -18,6 +18,17 @@ const DAY: i64 = 86_400;
 
 /// A CRL of `issuer` that names `revoked`, current for `days` from yesterday.
 pub fn list(issuer: &Issuer, signer: &Issuer, revoked: &[&X509], days: i64) -> X509Crl {
+    list_with(issuer, signer, revoked, days, &[])
+}
+
+/// With critical extensions: OID and DER.
+fn list_with(
+    issuer: &Issuer,
+    signer: &Issuer,
+    revoked: &[&X509],
+    days: i64,
+    critical: &[(&str, &[u8])],
+) -> X509Crl {
     let now = jiff::Timestamp::now().as_second();
     let mut builder = X509CrlBuilder::new().unwrap();
     builder.set_issuer_name(issuer.cert.subject_name()).unwrap();
@@ -42,6 +53,13 @@ pub fn list(issuer: &Issuer, signer: &Issuer, revoked: &[&X509], days: i64) -> X
     builder
         .append_extension(X509Extension::new_from_der(&crl_number, false, &octets).unwrap())
         .unwrap();
+    for (oid, der) in critical {
+        let oid = openssl::asn1::Asn1Object::from_str(oid).unwrap();
+        let octets = openssl::asn1::Asn1OctetString::new_from_bytes(der).unwrap();
+        builder
+            .append_extension(X509Extension::new_from_der(&oid, true, &octets).unwrap())
+            .unwrap();
+    }
     builder.sort().unwrap();
     builder.sign(&signer.key, MessageDigest::sha256()).unwrap();
     builder.build().unwrap()
@@ -190,6 +208,30 @@ fn a_list_that_is_missing_or_stale_refuses_unless_the_policy_is_soft() {
     // What a stale list does say still counts.
     let ended = comes_in(&soft, &site.pki.client_rsa, SslVersion::TLS1_2).err();
     assert_eq!(ended, Some(Some(End::Alert(44))));
+}
+
+/// Lists that say of themselves what they are for are OpenSSL's to understand.
+#[test]
+fn lists_with_critical_extensions_are_checked_by_openssl() {
+    // Issuing distribution point: user certificates only; and attribute certificates only.
+    const POINT: &str = "2.5.29.28";
+    let (users, attributes) = (&[0x30, 3, 0x81, 1, 0xff][..], &[0x30, 3, 0x85, 1, 0xff][..]);
+    let site = Site::new();
+    let root = &site.pki.root;
+    let revoked = certificate(&site.pki.client.cert);
+    site.put(&pem(&[&list_with(root, root, &[&revoked], 10, &[(POINT, users)])]));
+    let server = site.start("");
+    server.wait_for_log("CRLs: 1 with 1 revoked certificates, checked by OpenSSL");
+    for version in BOTH {
+        let ended = comes_in(&server, &site.pki.client, version).err();
+        assert_eq!(ended, Some(Some(End::Alert(44))));
+        assert!(comes_in(&server, &site.pki.client_rsa, version).is_ok());
+    }
+    // A list that does not speak of clients is none for them, whomever it names.
+    site.put(&pem(&[&list_with(root, root, &[], 10, &[(POINT, attributes)])]));
+    let server = site.start("");
+    assert!(comes_in(&server, &site.pki.client_rsa, SslVersion::TLS1_3).is_err());
+    server.wait_for_log("revocation unknown");
 }
 
 #[test]
