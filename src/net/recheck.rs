@@ -35,7 +35,17 @@ fn all(server: &Server, generation: &Generation) {
 
 /// For a connection whose handshake ended under an older generation than holds now.
 pub fn one(server: &Server, handle: &Handle) -> Result<(), VerifyFailure> {
-    check(&server.current(), handle)
+    let generation = server.current();
+    // Those whose handshake was done were looked at when the pins changed.
+    let pinned = match (&generation.acceptor, handle.peer()) {
+        (Some(acceptor), Some(peer)) => acceptor.pins().allow(peer),
+        _ => true,
+    };
+    if !pinned {
+        let reason = "certificate not pinned".to_owned();
+        return Err(VerifyFailure { reason, certificate: None });
+    }
+    check(&generation, handle)
 }
 
 fn check(generation: &Generation, handle: &Handle) -> Result<(), VerifyFailure> {

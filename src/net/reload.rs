@@ -80,7 +80,9 @@ impl Reloader {
         if let Ok(acceptors) = acceptors::load(self.ready, &before.options) {
             tracing::debug!("Renewed the keys of TLS session tickets");
             self.made = now;
-            self.server.publish(before.options.clone(), acceptors, before.loaded);
+            let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
+            // The files were read again.
+            recheck::start(Arc::clone(&self.server), after);
         }
     }
 
