@@ -236,7 +236,9 @@ mod tests {
         let mut evidence = Evidence { level: Level::FipsStrict, ..Evidence::default() };
         prove(&mut evidence, &Demands { kernel: true, certificate: true });
         let numbers: Vec<u8> = evidence.reasons.iter().map(Reason::number).collect();
-        for number in [13, 14, 16, 17, 20, 21, 22] {
+        // Where a module is installed and not configured, the attempt to test it has mapped its file.
+        let mapped = evidence.files.iter().any(|file| file.what == "module");
+        for number in [13, 14, 16, 17, 20, 21, 22].into_iter().filter(|n| *n != 20 || !mapped) {
             assert!(numbers.contains(&number), "FIPS-{number}: {:?}", evidence.reasons);
         }
         assert!(evidence.self_test_ms.is_none() && evidence.random);
