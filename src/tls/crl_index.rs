@@ -24,14 +24,12 @@ struct Entry {
     reason: u8,
 }
 
-/// Whose list it is. The signature is checked once, with the first key that bears the name.
+/// Whose list it is. The signature is checked once, with the key that made it.
 enum Signer {
     /// The issuer's public key, DER: the signature is good.
     Known(Vec<u8>),
     /// Nobody of this name is trusted; an intermediate that a client sends may be it.
     Unknown(X509Crl),
-    /// It was nobody's after all.
-    Nobody,
 }
 
 pub struct IndexedList {
@@ -112,7 +110,10 @@ impl IndexedList {
         let mut signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Signer::Unknown(list) = &*signer {
             let good = issuer.public_key().and_then(|key| list.verify(&key)).unwrap_or(false);
-            *signer = if good { Signer::Known(key.clone()) } else { Signer::Nobody };
+            // Another CA of the same name says nothing about whose it is.
+            if good {
+                *signer = Signer::Known(key.clone());
+            }
         }
         matches!(&*signer, Signer::Known(known) if *known == key)
     }

@@ -210,6 +210,20 @@ fn a_list_that_is_missing_or_stale_refuses_unless_the_policy_is_soft() {
     assert_eq!(ended, Some(Some(End::Alert(44))));
 }
 
+#[test]
+fn a_list_is_not_lost_to_a_ca_of_the_same_name() {
+    let site = Site::new();
+    let (root, middle) = (&site.pki.root, &site.pki.middle);
+    let revoked = certificate(&site.pki.client_chain.cert);
+    site.put(&pem(&[&list(root, root, &[], 10), &list(middle, middle, &[&revoked], 10)]));
+    let server = site.start("crl_policy: soft");
+    let namesake = site.pki.client_of_namesake("namesake");
+    let other = comes_in(&server, &namesake, SslVersion::TLS1_3);
+    assert!(other.is_ok(), "the list is not its CA's:\n{}", server.log());
+    let ended = comes_in(&server, &site.pki.client_chain, SslVersion::TLS1_3).err();
+    assert_eq!(ended, Some(Some(End::Alert(44))));
+}
+
 /// Lists that say of themselves what they are for are OpenSSL's to understand.
 #[test]
 fn lists_with_critical_extensions_are_checked_by_openssl() {

@@ -189,6 +189,14 @@ impl Pki {
         self.dir.path()
     }
 
+    /// A client of another intermediate CA that has the same name as `middle`.
+    pub fn client_of_namesake(&self, name: &str) -> Pair {
+        let namesake = authority("natssl test intermediate", Some(&self.root));
+        let life = (Purpose::Client, Life::Now);
+        let to = Writer { dir: self.dir.path() };
+        to.leaf(name, "alice", p256(), Some(&namesake), life, &[&namesake.cert])
+    }
+
     /// A client certificate of the root that ends at this second since 1970.
     pub fn client_until(&self, name: &str, end: i64) -> Pair {
         let life = (Purpose::Client, Life::Until(end));
