@@ -29,8 +29,12 @@ impl Client {
                 }
                 Then::Read
             }
-            Phase::Ready if !self.connect_received && self.permissions.is_none() => {
-                // Nothing was asked of it so far.
+            // Nothing was asked of it so far, and it has nothing that it would have to give back.
+            Phase::Ready
+                if !self.connect_received
+                    && !before.auth.required()
+                    && self.subscriptions.is_empty() =>
+            {
                 if required {
                     self.phase = Phase::Unauthenticated;
                     self.auth_deadline = Some(now + options.auth_timeout());

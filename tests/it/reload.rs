@@ -143,3 +143,39 @@ fn own_certificates_are_watched_by_the_clock() {
     // Thirty days from when the certificate was made, which was just now.
     assert!(line.contains("in 30 days: 20") || line.contains("in 29 days: 20"), "{line}");
 }
+
+/// Sends SUB without CONNECT, reloads, and returns what comes until PONG or the end.
+fn without_connect(before: &str, after: &str) -> String {
+    let mut server = Server::start(before);
+    let tcp = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut reader = BufReader::new(&tcp);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    (&tcp).write_all(b"SUB secret 1\r\nPING\r\n").unwrap();
+    while !line.ends_with("PONG\r\n") {
+        assert!(reader.read_line(&mut line).unwrap() > 0, "{line}");
+    }
+    server.reload(after);
+    server.wait_for("Reloaded server configuration");
+    let _ = (&tcp).write_all(b"PING\r\n");
+    let mut heard = String::new();
+    while !heard.ends_with("PONG\r\n") && reader.read_line(&mut heard).unwrap_or(0) > 0 {}
+    heard
+}
+
+#[test]
+fn who_never_said_connect_is_looked_at_again_too() {
+    let users = |permissions: &str| {
+        format!(
+            "authorization {{ users: [{{ user: a, password: b{permissions} }}] }}\nno_auth_user: a"
+        )
+    };
+    // The user that stands in loses a subject: so does the connection, at once.
+    let heard = without_connect(&users(""), &users(", permissions: { subscribe: \"open\" }"));
+    assert!(heard.contains("Permissions Violation for Subscription to \"secret\""), "{heard}");
+    assert!(heard.ends_with("PONG\r\n"), "{heard}");
+    // A subscription nobody authenticated for does not live on.
+    let heard = without_connect("", "authorization { user: a, password: b }");
+    assert!(heard.contains("-ERR 'Authorization Violation'"), "{heard}");
+}
