@@ -304,6 +304,10 @@ impl Acceptor {
         }
         let _ = std::future::poll_fn(|cx| Pin::new(tls.get_mut()).poll_flush(cx)).await;
         let peer = Peer::of(tls.ssl(), self.identify, self.trust.is_some());
+        // What cannot be kept cannot be checked again.
+        if self.trust.is_some() && peer.chain.is_none() {
+            return Err(HandshakeError::Protocol("the client's chain cannot be kept".to_owned()));
+        }
         // COMPAT: after the handshake and without an alert of its own; the client sees the end.
         if !self.pins.allow(&peer) {
             let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;

@@ -44,11 +44,6 @@ impl PeerChain {
     pub(super) fn certificates(&self) -> Result<Vec<X509>, ErrorStack> {
         self.0.iter().map(|der| X509::from_der(der)).collect()
     }
-
-    /// Bytes it takes.
-    pub fn size(&self) -> usize {
-        self.0.iter().map(|der| der.len()).sum()
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
