@@ -76,13 +76,18 @@ impl Reloader {
         if before.acceptor.is_none() || now.duration_since(self.made) < TICKET_KEY_AGE {
             return;
         }
-        // Files that cannot be used are the watch's to tell of.
-        if let Ok(acceptors) = acceptors::load(self.ready, &before.options) {
-            tracing::debug!("Renewed the keys of TLS session tickets");
-            self.made = now;
-            let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
-            // The files were read again.
-            recheck::start(Arc::clone(&self.server), after);
+        match acceptors::load(self.ready, &before.options) {
+            Ok(acceptors) if contents(&acceptors.clients) == contents(&before.acceptor) => {
+                tracing::debug!("Renewed the keys of TLS session tickets");
+                self.made = now;
+                self.server.publish(before.options.clone(), acceptors, before.loaded);
+            }
+            // Other files are the watch's to take over, or to complain of.
+            _ if before.options.watch_files => {}
+            _ => tracing::warn!(
+                "The keys of TLS session tickets are older than a day: the files of 'tls' changed, \
+                 and only a reload takes them over"
+            ),
         }
     }
 
@@ -99,9 +104,6 @@ impl Reloader {
     }
 
     fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
-        let contents = |acceptor: &Option<Arc<Acceptor>>| {
-            acceptor.as_ref().map(|acceptor| acceptor.contents().to_owned())
-        };
         if contents(&before.acceptor) == contents(&acceptors.clients) {
             return;
         }
@@ -154,10 +156,7 @@ impl Reloader {
         if options.https.is_some() && acceptors.monitor.is_none() {
             return Err("https needs a 'tls' block with a certificate".to_owned());
         }
-        let contents = |acceptor: Option<&Arc<Acceptor>>| {
-            acceptor.map(|acceptor| acceptor.contents().to_owned())
-        };
-        let new_files = contents(before.acceptor.as_ref()) != contents(acceptors.clients.as_ref());
+        let new_files = contents(&before.acceptor) != contents(&acceptors.clients);
         let changes = before
             .options
             .changes(&options, self.server.port, new_files)
@@ -230,4 +229,9 @@ impl Reloader {
             client.outbound.close(CloseReason::TlsHandshakeFailure);
         }
     }
+}
+
+/// What tells two acceptors' certificates, CAs, lists and pins apart.
+fn contents(acceptor: &Option<Arc<Acceptor>>) -> Option<&str> {
+    acceptor.as_ref().map(|acceptor| acceptor.contents())
 }
