@@ -112,8 +112,12 @@ impl Reloader {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
         };
         if served(before) == served(&after) {
-            let lists = after.acceptor.as_ref().and_then(|acceptor| acceptor.lists_line());
-            let lists = lists.map(|line| format!("; {line}")).unwrap_or_default();
+            let lists = after.acceptor.as_ref().map(|acceptor| acceptor.lists_lines());
+            let lists = lists
+                .unwrap_or_default()
+                .iter()
+                .map(|line| format!("; {line}"))
+                .collect::<String>();
             tracing::info!("Rotated trust of the client listener: CAs, CRLs or pins{lists}");
         } else {
             for line in served(&after).into_iter().flatten() {
@@ -214,13 +218,13 @@ impl Reloader {
 
     /// Whose key is no longer pinned has to go. COMPAT: without pins nobody has.
     fn close_unpinned(&self, before: &Generation, after: &Generation) {
-        let Some(new) = after.acceptor.as_ref().map(|acceptor| acceptor.pins()) else { return };
-        let same = before.acceptor.as_ref().is_some_and(|acceptor| acceptor.pins() == new);
-        if same || new.is_empty() {
+        let Some(new) = &after.acceptor else { return };
+        if before.acceptor.as_ref().is_some_and(|old| old.pins_like(new)) {
             return;
         }
         let clients = self.server.registry.all();
-        let unpinned = |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allow(peer));
+        let unpinned =
+            |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allows_key(peer));
         let out: Vec<_> = clients.iter().filter(unpinned).collect();
         if !out.is_empty() {
             tracing::info!("Disconnect {} clients due to pinned certs reload", out.len());

@@ -17,6 +17,7 @@ mod raw;
 mod reload;
 mod resumption;
 mod revocation;
+mod sni;
 mod storm;
 mod support;
 mod syslog;
