@@ -35,6 +35,8 @@ pub struct Acceptor {
     timeout: Duration,
     handshake_first: HandshakeFirst,
     connection_rate_limit: u64,
+    /// When its ticket keys were made, seconds since 1970.
+    made: i64,
 }
 
 impl Acceptor {
@@ -57,6 +59,7 @@ impl Acceptor {
             timeout: settings.timeout,
             handshake_first: settings.handshake_first,
             connection_rate_limit: settings.connection_rate_limit,
+            made: peer::now_seconds(),
         })
     }
 
@@ -121,6 +124,11 @@ impl Acceptor {
         self.profile_of(peer).pins.allow(peer)
     }
 
+    /// How old the keys of its session tickets are, in seconds.
+    pub fn ticket_key_age(&self) -> i64 {
+        (peer::now_seconds() - self.made).max(0)
+    }
+
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -139,6 +147,20 @@ impl Acceptor {
             (Some(trust), Some(chain)) => trust.recheck(chain),
             _ => Ok(()),
         }
+    }
+
+    /// Is all that was negotiated in the policy that holds for this client?
+    pub fn within_policy(&self, peer: &Peer) -> bool {
+        let policy = &self.profile_of(peer).policy;
+        let signed = |name| policy.signatures.contains(&name);
+        // Static RSA, where the configuration allows it, has neither group nor signature.
+        let bare = peer.resumed || peer.suite.starts_with("TLS_RSA_");
+        policy.suites.iter().any(|suite| suite.name == peer.suite)
+            && (policy.min_version.text()..=policy.max_version.text()).contains(&peer.version)
+            && (policy.groups.iter().any(|group| group.name == peer.group)
+                || peer.group.is_empty() && bare)
+            && (signed(peer.signature) || peer.signature.is_empty() && bare)
+            && (signed(peer.peer_signature) || peer.peer_signature.is_empty())
     }
 
     /// Does this connection end with its client's certificate?

@@ -334,6 +334,26 @@ impl HandshakeError {
         }
     }
 
+    /// The same as one word that never changes, for counters and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotTls => "not_tls",
+            Self::Timeout => "timeout",
+            Self::Eof => "client_closed",
+            Self::NoCertificateConfigured => "no_certificate_configured",
+            Self::NoClientCertificate => "no_client_certificate",
+            Self::Verify(_) => "client_certificate_refused",
+            Self::NotPinned { .. } => "not_pinned",
+            Self::Version { .. } => "no_common_version",
+            Self::NoSharedSuite { .. } => "no_common_cipher_suite",
+            Self::NoSharedGroup => "no_common_group",
+            Self::NoExtendedMasterSecret => "no_extended_master_secret",
+            Self::Alert(_) => "client_alert",
+            Self::Io(_) => "connection_error",
+            Self::Protocol(_) => "protocol_error",
+        }
+    }
+
     /// Probes that say nothing about the peer's TLS are logged at debug (COMPAT: nats-server).
     pub fn is_probe(&self) -> bool {
         matches!(self, Self::NotTls | Self::Timeout)

@@ -4,6 +4,7 @@ use super::context::{self, Plan};
 use super::credential::{self, Credential};
 use super::error::SetupError;
 use super::fips::{Level, rehearsal, rules};
+use super::names::Suite;
 use super::pins::Pins;
 use super::policy::Policy;
 use super::ready::Ready;
@@ -25,6 +26,8 @@ pub struct Profile {
     pub trust: Option<Arc<Trust>>,
     pub close_expired: bool,
     pub identify: bool,
+    /// Sessions can be resumed.
+    pub resumes: bool,
     pub pins: Pins,
     pub level: Level,
 }
@@ -87,9 +90,16 @@ impl Profile {
             trust,
             close_expired: settings.close_expired,
             identify: settings.identify,
+            resumes: settings.session_tickets && !settings.verify,
             pins,
             level: inventory.level,
         })
+    }
+
+    /// The suites of the versions it speaks: a policy for one holds the other's, too.
+    pub fn suites(&self) -> impl Iterator<Item = &'static Suite> {
+        let Policy { min_version, max_version, suites, .. } = &self.policy;
+        suites.iter().copied().filter(move |s| (min_version..=max_version).contains(&&s.version))
     }
 
     /// What is offered, in words.
@@ -101,9 +111,7 @@ impl Profile {
         } else {
             format!("{} to {}", min.text(), max.text())
         };
-        // A policy for one version holds the other's suites, too.
-        let suites = policy.suites.iter().filter(|suite| min != max || suite.version == min);
-        let suites = list(suites.map(|suite| suite.name).collect());
+        let suites = list(self.suites().map(|suite| suite.name).collect());
         let groups = list(policy.groups.iter().map(|group| group.name).collect());
         vec![format!("TLS {versions}, cipher suites: {suites}"), format!("TLS groups: {groups}")]
     }

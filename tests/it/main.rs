@@ -12,6 +12,7 @@ mod client;
 mod hybrid;
 mod identity;
 mod keys;
+mod monitoring;
 mod process;
 mod raw;
 mod reload;
