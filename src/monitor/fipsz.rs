@@ -15,7 +15,7 @@ struct Fipsz<'a> {
     /// RFC 3339.
     now: String,
     level: Level,
-    /// All of TLS of the listeners below is within the policy of the level. Every handshake was.
+    /// No proof failed, and every handshake of the listeners below was within their policy.
     within_policy: bool,
     /// What this configuration does without TLS or outside of the module.
     outside: Vec<String>,
@@ -46,20 +46,21 @@ pub fn body(monitor: &Monitor) -> String {
     let listeners = tlsz::listeners(monitor);
     let level = monitor.ready.level();
     let outside = listeners.iter().map(ListenerView::outside_policy).sum::<u64>();
+    let failures = last.as_ref().map_or(0, |last| last.failures);
     super::pretty(&Fipsz {
         fips: crate::tls::fips_in_force(),
         version: VERSION,
         server_id: &server.identity.id,
         now: jiff::Timestamp::now().to_string(),
         level,
-        within_policy: level > Level::Off && outside == 0,
+        within_policy: level > Level::Off && outside == 0 && failures == 0,
         outside: if level > Level::Off { generation.outside_fips() } else { Vec::new() },
         listeners,
         proofs: Proofs {
             every_seconds: start.recheck.seconds.filter(|_| level > Level::Off),
             stop: start.recheck.stop,
             runs: last.as_ref().map_or(0, |last| last.runs),
-            failures: last.as_ref().map_or(0, |last| last.failures),
+            failures,
             last: last.as_ref().map(|last| last.at.to_string()),
         },
         evidence: last.as_ref().map_or(start, |last| &last.evidence),
