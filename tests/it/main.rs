@@ -7,8 +7,10 @@
 #[path = "../support/mod.rs"]
 mod common;
 
+mod bad_certificates;
 mod certificates;
 mod client;
+mod failures;
 mod hybrid;
 mod identity;
 mod keys;

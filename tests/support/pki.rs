@@ -197,6 +197,46 @@ impl Pki {
         to.leaf(name, "alice", p256(), Some(&namesake), life, &[&namesake.cert])
     }
 
+    /// A client certificate of the root with this key, signed with this digest.
+    pub fn client_with(&self, name: &str, key: PKey<Private>, digest: MessageDigest) -> Pair {
+        let life = (Purpose::Client, Life::Now);
+        let cert = build("alice", &key, Some(&self.root), life.0, life.1, digest);
+        let cert = cert.expect("OpenSSL makes a certificate");
+        let to = Writer { dir: self.dir.path() };
+        let pem = key.private_key_to_pem_pkcs8().expect("a key");
+        Pair { cert: to.certs(name, &[&cert]), key: to.put(&format!("{name}.key"), &pem) }
+    }
+
+    /// A client certificate signed with MD5, which needs an RSA key, and a bundle that holds its CA
+    /// beside the root.
+    pub fn client_md5(&self, name: &str) -> (Pair, PathBuf) {
+        let key = rsa();
+        let (ca, sha256) = (Purpose::Ca, MessageDigest::sha256());
+        let cert = build("natssl RSA root", &key, None, ca, Life::Now, sha256);
+        let issuer = Issuer { cert: cert.expect("OpenSSL makes a certificate"), key };
+        let (key, md5) = (p256(), MessageDigest::md5());
+        let cert = build("alice", &key, Some(&issuer), Purpose::Client, Life::Now, md5);
+        let cert = cert.expect("OpenSSL makes a certificate");
+        let to = Writer { dir: self.dir.path() };
+        let pem = key.private_key_to_pem_pkcs8().expect("a key");
+        let key = to.put(&format!("{name}.key"), &pem);
+        let bundle = to.certs(&format!("{name}-ca"), &[&self.root.cert, &issuer.cert]);
+        (Pair { cert: to.certs(name, &[&cert]), key }, bundle)
+    }
+
+    /// A client certificate under `depth` intermediate CAs, which the file holds too.
+    pub fn client_of_depth(&self, name: &str, depth: usize) -> Pair {
+        let mut above: Vec<Issuer> = Vec::new();
+        for level in 0..depth {
+            let issuer = above.last().unwrap_or(&self.root);
+            above.push(authority(&format!("level {level}"), Some(issuer)));
+        }
+        let rest: Vec<&X509> = above.iter().rev().map(|issuer| &issuer.cert).collect();
+        let life = (Purpose::Client, Life::Now);
+        let to = Writer { dir: self.dir.path() };
+        to.leaf(name, "alice", p256(), Some(above.last().unwrap_or(&self.root)), life, &rest)
+    }
+
     /// A client certificate of the root that ends at this second since 1970.
     pub fn client_until(&self, name: &str, end: i64) -> Pair {
         let life = (Purpose::Client, Life::Until(end));
@@ -264,7 +304,8 @@ fn certificate(
     purpose: Purpose,
     life: Life,
 ) -> X509 {
-    build(common_name, key, issuer, purpose, life).expect("OpenSSL makes a certificate")
+    let sha256 = MessageDigest::sha256();
+    build(common_name, key, issuer, purpose, life, sha256).expect("OpenSSL makes a certificate")
 }
 
 fn build(
@@ -273,6 +314,7 @@ fn build(
     issuer: Option<&Issuer>,
     purpose: Purpose,
     life: Life,
+    digest: MessageDigest,
 ) -> Result<X509, openssl::error::ErrorStack> {
     let subject = name(common_name)?;
     let mut builder = X509Builder::new()?;
@@ -329,7 +371,7 @@ fn build(
     let signer = issuer.map_or(key, |i| &i.key);
     let digest = match signer.id() {
         Id::ED25519 => MessageDigest::null(),
-        _ => MessageDigest::sha256(),
+        _ => digest,
     };
     builder.sign(signer, digest)?;
     Ok(builder.build())
@@ -342,7 +384,7 @@ fn name(common_name: &str) -> Result<X509Name, openssl::error::ErrorStack> {
     Ok(name.build())
 }
 
-fn p256() -> PKey<Private> {
+pub fn p256() -> PKey<Private> {
     ec(Nid::X9_62_PRIME256V1)
 }
 
@@ -354,7 +396,11 @@ fn ec(curve: Nid) -> PKey<Private> {
 }
 
 fn rsa() -> PKey<Private> {
-    Rsa::generate(2048).and_then(PKey::from_rsa).expect("an RSA key")
+    rsa_of(2048)
+}
+
+pub fn rsa_of(bits: u32) -> PKey<Private> {
+    Rsa::generate(bits).and_then(PKey::from_rsa).expect("an RSA key")
 }
 
 fn ed25519() -> PKey<Private> {

@@ -136,6 +136,15 @@ impl Raw {
         Raw { io: Io::Plain(stream), received: Vec::new(), end: None, deaf: false }
     }
 
+    /// Before TLS: the address the server sees.
+    pub fn local_addr(&self) -> SocketAddr {
+        match &self.io {
+            Io::Plain(stream) => stream.local_addr().expect("an address"),
+            Io::Tls(stream) => stream.get_ref().local_addr().expect("an address"),
+            Io::Gone => panic!("the connection is gone"),
+        }
+    }
+
     /// TLS after the server's INFO, which is returned; a handshake that fails ends the peer.
     pub fn connect_tls(addr: SocketAddr, options: &TlsOptions) -> (Raw, String) {
         let mut raw = Raw::connect(addr);
