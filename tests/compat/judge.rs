@@ -10,9 +10,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const DIFFERENCES: &str = include_str!("differences.tsv");
 
 /// The groups of cases, one test each. The first part of every case's name.
-pub const GROUPS: [&str; 13] = [
-    "protocol", "subjects", "limits", "auth", "grants", "life", "tls", "map", "reload", "config",
-    "command", "monitor", "log",
+pub const GROUPS: [&str; 14] = [
+    "protocol",
+    "subjects",
+    "limits",
+    "auth",
+    "grants",
+    "life",
+    "tls",
+    "map",
+    "reload",
+    "config",
+    "command",
+    "monitor",
+    "log",
+    "acceptance",
 ];
 
 /// Collects the outcome of one group.

@@ -116,6 +116,13 @@ fn log() {
 }
 
 #[test]
+fn acceptance() {
+    let judge = Judge::new("acceptance");
+    cases::acceptance::run(&judge);
+    judge.verdict();
+}
+
+#[test]
 fn every_listed_difference_belongs_to_a_group() {
     for name in judge::differences().keys() {
         let group = name.split('/').next().unwrap_or_default();

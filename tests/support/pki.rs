@@ -207,6 +207,15 @@ impl Pki {
         Pair { cert: to.certs(name, &[&cert]), key: to.put(&format!("{name}.key"), &pem) }
     }
 
+    /// A server certificate of the root with this key, signed with this digest.
+    pub fn server_with(&self, name: &str, key: PKey<Private>, digest: MessageDigest) -> Pair {
+        let cert = build("localhost", &key, Some(&self.root), Purpose::Server, Life::Now, digest);
+        let cert = cert.expect("OpenSSL makes a certificate");
+        let to = Writer { dir: self.dir.path() };
+        let pem = key.private_key_to_pem_pkcs8().expect("a key");
+        Pair { cert: to.certs(name, &[&cert]), key: to.put(&format!("{name}.key"), &pem) }
+    }
+
     /// A client certificate signed with MD5, which needs an RSA key, and a bundle that holds its CA
     /// beside the root.
     pub fn client_md5(&self, name: &str) -> (Pair, PathBuf) {

@@ -1,6 +1,7 @@
 //! The cases, as tables. A row says what is sent; what comes back is whatever nats-server
 //! answers, so a new row needs no expectation.
 
+pub mod acceptance;
 pub mod auth;
 pub mod command;
 pub mod config;
