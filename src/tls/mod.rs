@@ -17,6 +17,7 @@ mod expiry;
 mod ffi;
 pub mod fips;
 pub mod holder;
+pub mod inspect;
 pub mod names;
 mod order;
 pub mod peer;
