@@ -127,8 +127,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::High,
         clauses: &[observed("nats-server 2.15.1 refuses to start: unrecognized cipher")],
         check: Check::Tls(|tls, _| {
-            let unknown = |(name, _): &&(&str, _)| names::suite(name).is_none();
-            named(tls, unknown)
+            named(tls, |name| names::suite(name).is_none())
         }),
         remedy: GOOD,
     },
@@ -174,10 +173,9 @@ pub const RULES: &[Rule] = &[
         clauses: &[observed("nats-server 2.15.1 offers all suites of TLS 1.3; natssl those named")],
         check: Check::Tls(|tls, _| {
             let all = tls.suites().iter().filter(|s| s.version == Version::Tls13).count() == 3;
-            let is_13 = |(name, _): &&(&str, _)| {
+            named(tls, |name| {
                 !all && names::suite(name).is_some_and(|suite| suite.version == Version::Tls13)
-            };
-            named(tls, is_13)
+            })
         }),
         remedy: "name all three suites of TLS 1.3 or none, or serve with natssl alone",
     },
@@ -187,7 +185,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Medium,
         clauses: &[fips("natssl's own policy, from SP 800-131A r2 and nats-server's FIPS mode")],
         check: Check::Tls(|tls, _| {
-            named(tls, |(name, _)| names::suite(name).is_some_and(|s| refused_in_fips(s).is_some()))
+            named(tls, |name| names::suite(name).is_some_and(|s| refused_in_fips(s).is_some()))
         }),
         remedy: GOOD,
     },
@@ -206,12 +204,12 @@ fn without(tls: &Tls, bad: impl Fn(&Suite) -> bool) -> Outcome {
 }
 
 /// Fails with the names of the list that are `bad`, at the first of them.
-fn named(tls: &Tls, bad: impl Fn(&&(&str, &crate::conf::Position)) -> bool) -> Outcome {
+fn named(tls: &Tls, bad: impl Fn(&str) -> bool) -> Outcome {
     let listed = tls.named("cipher_suites");
     if listed.is_empty() {
         return Outcome::Absent;
     }
-    let found: Vec<_> = listed.iter().filter(bad).collect();
+    let found: Vec<_> = listed.iter().filter(|(name, _)| bad(name)).collect();
     match found.first() {
         None => Outcome::Pass,
         Some((_, at)) => {
