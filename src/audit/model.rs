@@ -58,6 +58,11 @@ impl Kind {
         !self.dials_only()
     }
 
+    /// Does this version of natssl serve it? What it does not, nats-server does, by its own rules.
+    pub fn natssl_serves(self) -> bool {
+        matches!(self, Self::Client | Self::Monitor | Self::SecureMonitor)
+    }
+
     pub fn dials_only(self) -> bool {
         matches!(self, Self::Route | Self::GatewayRemote | Self::LeafRemote | Self::Resolver)
     }
@@ -220,9 +225,7 @@ pub fn seconds_of<'a>(map: &'a Map, names: &[&str]) -> Option<(f64, &'a Position
     let seconds = match &entry.item.value {
         Value::Integer(value) => *value as f64,
         Value::Float(value) => *value,
-        Value::String(text) => {
-            crate::options::parse_duration(text).ok().flatten()?.as_secs_f64()
-        }
+        Value::String(text) => crate::options::parse_duration(text).ok().flatten()?.as_secs_f64(),
         _ => return None,
     };
     Some((seconds, &entry.position))

@@ -60,6 +60,8 @@ pub enum Read {
     Original,
     /// From notes about the document: look it up before you quote it.
     Secondary,
+    /// There is no document: the reason is natssl's own.
+    Own,
 }
 
 impl Read {
@@ -67,6 +69,7 @@ impl Read {
         match self {
             Self::Original => "original",
             Self::Secondary => "secondary",
+            Self::Own => "own",
         }
     }
 }
@@ -91,6 +94,15 @@ const fn clause(profile: Profile, place: &'static str, read: Read) -> Clause {
 
 pub(super) const fn base(place: &'static str) -> Clause {
     clause(Profile::Baseline, place, Read::Secondary)
+}
+
+/// A reason without a document.
+pub(super) const fn own(reason: &'static str) -> Clause {
+    clause(Profile::Baseline, reason, Read::Own)
+}
+
+pub(super) const fn own_fips(reason: &'static str) -> Clause {
+    clause(Profile::Fips140, reason, Read::Own)
 }
 
 /// The demand is what the server itself does; its behaviour was looked at.

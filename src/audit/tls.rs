@@ -50,7 +50,10 @@ impl<'a> Tls<'a> {
     pub fn read(kind: Kind, name: String, map: &'a Map, at: &'a Position) -> Self {
         let passphrase = passphrase(map);
         let own = |files: CertificateFiles, at| Own {
-            name: files.paths().first().map_or(String::new(), |path| path.display().to_string()),
+            name: match files.paths().first() {
+                Some(path) => format!("certificate {}", path.display()),
+                None => "certificate".to_owned(),
+            },
             at,
             chain: inspect::certificates(&files, &passphrase),
             pair: inspect::pair(&files, &passphrase),
@@ -86,19 +89,19 @@ impl<'a> Tls<'a> {
         texts_of(self.map, &[key])
     }
 
-    /// The suites that may be negotiated, by the rules of natssl: a list of TLS 1.2 names leaves
-    /// TLS 1.3 as it is, one of TLS 1.3 names switches TLS 1.2 off.
+    /// The suites that may be negotiated. A list of TLS 1.2 names leaves TLS 1.3 as it is. One of TLS
+    /// 1.3 names switches TLS 1.2 off in natssl; nats-server offers all of TLS 1.3 whatever is named.
     pub fn suites(&self) -> Vec<&'static Suite> {
         let listed = self.named("cipher_suites");
         let listed: Vec<_> = listed.iter().filter_map(|(name, _)| names::suite(name)).collect();
         let named_13 = listed.iter().any(|suite| suite.version == Version::Tls13);
+        let obeyed_13 = named_13 && self.kind.natssl_serves();
         let only_13 = self.lowest() == Lowest::Known(Version::Tls13);
-        let wanted = |suite: &&'static Suite| {
-            let chosen = match listed.is_empty() {
-                true => !suite.insecure,
-                false => listed.contains(suite) || (suite.version == Version::Tls13 && !named_13),
-            };
-            chosen && (suite.version == Version::Tls13 || !only_13)
+        let wanted = |suite: &&'static Suite| match suite.version {
+            Version::Tls13 => !obeyed_13 || listed.contains(suite),
+            Version::Tls12 if only_13 => false,
+            Version::Tls12 if listed.is_empty() => !suite.insecure,
+            Version::Tls12 => listed.contains(suite),
         };
         SUITES.iter().filter(wanted).collect()
     }
@@ -159,11 +162,9 @@ impl<'a> Tls<'a> {
         if let Some((folder, at)) = text_of(self.map, &["crl_dir"]) {
             match inspect::files_of(Path::new(folder)) {
                 Ok(files) => lists.extend(files.iter().map(|file| list(file, at))),
-                Err(error) => lists.push(List {
-                    name: format!("crl_dir {folder}"),
-                    at,
-                    content: Err(error),
-                }),
+                Err(error) => {
+                    lists.push(List { name: format!("crl_dir {folder}"), at, content: Err(error) })
+                }
             }
         }
         lists

@@ -31,10 +31,9 @@ pub fn walk<'a>(document: &'a Document, file: &str, host: Option<Host>, now: i64
     cluster(&mut model, root);
     gateway(&mut model, root);
     leafnodes(&mut model, root);
-    for (kind, name, keys) in [
-        (Kind::WebSocket, "websocket", &["websocket", "ws"][..]),
-        (Kind::Mqtt, "mqtt", &["mqtt"]),
-    ] {
+    for (kind, name, keys) in
+        [(Kind::WebSocket, "websocket", &["websocket", "ws"][..]), (Kind::Mqtt, "mqtt", &["mqtt"])]
+    {
         if let Some((map, at)) = map_of(root, keys) {
             listener(&mut model, kind, name, map, at);
             authorization(&mut model, name, map);
@@ -75,9 +74,9 @@ fn client<'a>(model: &mut Model<'a>, root: &'a Map, first: &'a Position) {
         let Some(entry) = entry.filter(|e| !matches!(e.item.value, Value::Integer(0))) else {
             continue;
         };
-        // COMPAT: a port alone is served where the clients are.
+        // COMPAT: without a host of its own it is served where the clients are.
         let own = match &entry.item.value {
-            Value::String(text) => host_of(text),
+            Value::String(text) if !host_of(text).is_empty() => host_of(text),
             _ => monitor_host.clone(),
         };
         let tls = tls.filter(|_| kind == Kind::SecureMonitor);
@@ -199,11 +198,7 @@ fn host_of(text: &str) -> String {
 }
 
 /// URLs of a key; passwords in them are kept apart.
-fn urls<'a>(
-    model: &mut Model<'a>,
-    map: &'a Map,
-    names: &[&str],
-) -> Vec<(String, &'a Position)> {
+fn urls<'a>(model: &mut Model<'a>, map: &'a Map, names: &[&str]) -> Vec<(String, &'a Position)> {
     let mut urls = Vec::new();
     for (text, at) in texts_of(map, names) {
         let (url, password) = without_user(text);
@@ -258,13 +253,7 @@ fn users<'a>(model: &mut Model<'a>, map: &'a Map, has_defaults: bool, of: &str) 
     }
 }
 
-fn secret<'a>(
-    model: &mut Model<'a>,
-    map: &'a Map,
-    keys: &[&str],
-    kind: SecretKind,
-    name: String,
-) {
+fn secret<'a>(model: &mut Model<'a>, map: &'a Map, keys: &[&str], kind: SecretKind, name: String) {
     if let Some((value, at)) = text_of(map, keys).filter(|(value, _)| !value.is_empty()) {
         model.secrets.push(Stored { kind, name, value, at });
     }
@@ -291,10 +280,9 @@ fn files(model: &mut Model, document: &Document) {
             model.files.push(file);
         }
     }
-    for (key, purpose) in [
-        (&["log_file", "logfile"][..], Purpose::Log),
-        (&["pid_file", "pidfile"], Purpose::Pid),
-    ] {
+    for (key, purpose) in
+        [(&["log_file", "logfile"][..], Purpose::Log), (&["pid_file", "pidfile"], Purpose::Pid)]
+    {
         if let Some((path, at)) = text_of(model.root, key).filter(|(path, _)| !path.is_empty()) {
             model.files.push(File::of(Path::new(path), purpose, at));
         }

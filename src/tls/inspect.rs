@@ -128,7 +128,8 @@ pub fn certificates(
             let secret = passphrase.read()?;
             let secret = secret.as_ref().map_or("", crate::secret::Secret::expose);
             let parsed = Pkcs12::from_der(&data).and_then(|parsed| parsed.parse2(secret));
-            let parsed = parsed.map_err(|error| format!("{}: {}", file.display(), stack(&error)))?;
+            let parsed =
+                parsed.map_err(|error| format!("{}: {}", file.display(), stack(&error)))?;
             parsed.cert.into_iter().chain(parsed.ca.into_iter().flatten()).collect::<Vec<_>>()
         }
     };
@@ -252,7 +253,8 @@ fn facts(certificate: &X509Ref, signed_by_next: Option<bool>) -> Option<Certific
     let usage = certificate.key_usage();
     let extended = certificate.extended_key_usage();
     let may = |bit| {
-        extended.map(|usage| usage.intersects(bit) || usage.intersects(X509ExtendedKeyUsage::ANYEKU))
+        extended
+            .map(|usage| usage.intersects(bit) || usage.intersects(X509ExtendedKeyUsage::ANYEKU))
     };
     let names = certificate.subject_alt_names();
     let names: Vec<_> = names.iter().flatten().collect();
@@ -333,11 +335,20 @@ mod tests {
         let leaf = pki::issue(ready, &ca, &leaf).unwrap();
         let chain = describe(&[leaf.certificate, ca.certificate]).unwrap();
         let [leaf, ca] = &chain[..] else { panic!("two certificates") };
-        assert_eq!((leaf.key.name.as_str(), ca.key.name.as_str()), ("RSA of 2048 bits", "ECDSA P-384"));
+        assert_eq!(
+            (leaf.key.name.as_str(), ca.key.name.as_str()),
+            ("RSA of 2048 bits", "ECDSA P-384")
+        );
         assert_eq!((leaf.signed_by_next, ca.signed_by_next), (Some(true), None));
-        assert_eq!((leaf.is_ca, ca.is_ca, leaf.self_issued, ca.self_issued), (false, true, false, true));
+        assert_eq!(
+            (leaf.is_ca, ca.is_ca, leaf.self_issued, ca.self_issued),
+            (false, true, false, true)
+        );
         assert_eq!((leaf.version, leaf.digest.as_deref()), (3, Some("SHA256")));
-        assert_eq!((leaf.for_servers, leaf.for_clients, leaf.signs), (Some(true), Some(false), Some(true)));
+        assert_eq!(
+            (leaf.for_servers, leaf.for_clients, leaf.signs),
+            (Some(true), Some(false), Some(true))
+        );
         assert_eq!(ca.for_servers, None);
         assert_eq!(leaf.days(), 90);
         for (host, covered) in [

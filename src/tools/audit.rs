@@ -82,7 +82,14 @@ pub fn run(ready: Ready, arguments: &Arguments) -> ExitCode {
     let file = arguments.config.as_deref().unwrap_or_default();
     let document = match conf::parse(&FileSource, file) {
         Ok(document) => document,
-        Err(error) => return refuse(&error.to_string()),
+        Err(error) => {
+            let text = error.to_string();
+            // nats-server's words name the file not always.
+            return match text.contains(file) {
+                true => refuse(&text),
+                false => refuse(&format!("{file}: {text}")),
+            };
+        }
     };
     let profiles = match arguments.profile.is_empty() {
         true => &Profile::DEFAULT[..],

@@ -34,7 +34,8 @@ pub fn json(profiles: &[Profile]) -> Value {
 
 /// A table; a clause that was not read in its original is marked with `*`.
 pub fn markdown(profiles: &[Profile]) -> String {
-    let mut out = String::from("| Rule | Severity | What is wrong | Where it is demanded | Write |\n");
+    let mut out =
+        String::from("| Rule | Severity | What is wrong | Where it is demanded | Write |\n");
     out.push_str("|---|---|---|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|");
     for rule in of(profiles) {

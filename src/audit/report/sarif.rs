@@ -7,7 +7,8 @@ use crate::audit::rule::{Rule, Severity};
 use crate::conf::Position;
 use serde_json::{Value, json};
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 impl Report {
     /// `failed`: the process ends with an exit code that says so.
@@ -76,7 +77,8 @@ fn result(finding: &Finding, index: Option<usize>, kind: &str, level: &str) -> V
     if let Some(index) = index {
         result["ruleIndex"] = json!(index);
     }
-    if let Some(at) = at {
+    // A value out of the environment stands in no file.
+    if let Some(at) = at.as_ref().filter(|at| !at.file().is_empty()) {
         result["locations"] = json!([location(at)]);
     }
     result

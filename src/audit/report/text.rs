@@ -16,7 +16,7 @@ impl Report {
             let _ = writeln!(out, "       {}", self.evidence(finding));
             for clause in self.clauses(rule) {
                 let known = match clause.read {
-                    Read::Original => "",
+                    Read::Original | Read::Own => "",
                     Read::Secondary => " (not read in the original)",
                 };
                 let _ = writeln!(out, "       {}: {}{known}", clause.profile.name(), clause.text());
@@ -25,9 +25,17 @@ impl Report {
         }
         if !self.unknown.is_empty() {
             out.push_str("Not evaluated:\n");
+            // One file that cannot be read leaves many rules undecided.
+            let mut told: Vec<String> = Vec::new();
             for finding in &self.unknown {
-                let (id, title) = (finding.rule.id, finding.rule.title);
-                let _ = writeln!(out, "  {id}  {title}\n    {}", self.evidence(finding));
+                let evidence = self.evidence(finding);
+                if told.contains(&evidence) {
+                    continue;
+                }
+                let same = self.unknown.iter().filter(|other| self.evidence(other) == evidence);
+                let ids: Vec<_> = same.map(|other| other.rule.id).collect();
+                let _ = writeln!(out, "  {evidence}\n    {}", ids.join(" "));
+                told.push(evidence);
             }
             out.push('\n');
         }

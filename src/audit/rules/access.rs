@@ -1,7 +1,9 @@
 //! Who may connect, and what they may do.
 
-use crate::audit::model::{Endpoint, Kind, Model, User, get, map_of, number_of, seconds_of, text_of};
-use crate::audit::profile::{base, observed, sp};
+use crate::audit::model::{
+    Endpoint, Kind, Model, User, get, map_of, number_of, seconds_of, text_of,
+};
+use crate::audit::profile::{base, observed, own, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::conf::{Map, Position, Value};
 
@@ -12,8 +14,12 @@ pub const RULES: &[Rule] = &[
         severity: Severity::High,
         clauses: &[base("CWE-306: missing authentication")],
         check: Check::Server(|model| {
-            let names = ["authorization", "accounts", "operator", "operators", "trusted_keys"];
-            let asked = names.iter().any(|name| get(model.root, &[name]).is_some());
+            let secrets =
+                ["user", "username", "pass", "password", "token", "users", "auth_callout"];
+            let asked = map_of(model.root, &["authorization"])
+                .is_some_and(|(map, _)| get(map, &secrets).is_some())
+                || get(model.root, &["accounts", "operator", "operators", "trusted_keys"])
+                    .is_some();
             let pinned = model.block(Kind::Client).is_some_and(|tls| tls.verifies());
             Outcome::pass_if(asked || pinned, &model.start, "no 'authorization', no certificates")
         }),
@@ -23,7 +29,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-AUT-002",
         title: "All clients share one name and password",
         severity: Severity::Low,
-        clauses: &[base("nobody can be told apart, nor shut out alone")],
+        clauses: &[own("nobody can be told apart, nor shut out alone")],
         check: Check::Server(|model| shared(model, &["user", "username"], "one 'user'")),
         remedy: "authorization { users = [ ... ] }",
     },
@@ -31,7 +37,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-AUT-003",
         title: "All clients share one token",
         severity: Severity::Low,
-        clauses: &[base("nobody can be told apart, nor shut out alone")],
+        clauses: &[own("nobody can be told apart, nor shut out alone")],
         check: Check::Server(|model| shared(model, &["token"], "one 'token'")),
         remedy: "authorization { users = [ ... ] }",
     },
@@ -88,7 +94,9 @@ pub const RULES: &[Rule] = &[
             let block = map_of(model.root, &["authorization"]);
             match block.and_then(|(map, _)| seconds_of(map, &["timeout"])) {
                 None => Outcome::Absent,
-                Some((seconds, at)) => Outcome::pass_if(seconds <= 60.0, at, format!("{seconds} s")),
+                Some((seconds, at)) => {
+                    Outcome::pass_if(seconds <= 60.0, at, format!("{seconds} s"))
+                }
             }
         }),
         remedy: "timeout: 2",
@@ -103,7 +111,8 @@ pub const RULES: &[Rule] = &[
             let found = map.and_then(|map| get(map, &["allow_responses", "allow_response"]));
             let Some(entry) = found else { return Outcome::Absent };
             let Value::Map(map) = &entry.item.value else { return Outcome::Pass };
-            let endless = number_of(map, &["max", "max_msgs", "max_messages"]).is_some_and(|n| n.0 < 0)
+            let endless = number_of(map, &["max", "max_msgs", "max_messages"])
+                .is_some_and(|n| n.0 < 0)
                 || seconds_of(map, &["expires", "expiration", "ttl"]).is_some_and(|s| s.0 < 0.0)
                 || text_of(map, &["expires", "expiration", "ttl"])
                     .is_some_and(|(text, _)| text.starts_with('-'));
@@ -180,7 +189,9 @@ fn joins(endpoint: &Endpoint, model: &Model) -> Outcome {
     let own = get(endpoint.map, &["authorization"]).is_some();
     // COMPAT: without an 'authorization' of their own leafnodes log in as clients do.
     let as_client = endpoint.kind == Kind::Leaf
-        && ["authorization", "accounts", "operator"].iter().any(|k| get(model.root, &[k]).is_some());
+        && ["authorization", "accounts", "operator"]
+            .iter()
+            .any(|k| get(model.root, &[k]).is_some());
     let good = verified || own || as_client || endpoint.is_loopback();
     Outcome::pass_if(good, endpoint.at, "no verified certificates and no 'authorization'")
 }
@@ -188,7 +199,8 @@ fn joins(endpoint: &Endpoint, model: &Model) -> Outcome {
 /// Where an account exports everything to everybody.
 fn exports_all(account: &Map) -> Option<&Position> {
     crate::audit::model::maps_of(account, &["exports"]).into_iter().find_map(|(export, at)| {
-        let all = text_of(export, &["stream", "service"]).is_some_and(|(subject, _)| subject == ">");
+        let all =
+            text_of(export, &["stream", "service"]).is_some_and(|(subject, _)| subject == ">");
         (all && get(export, &["accounts"]).is_none()).then_some(at)
     })
 }

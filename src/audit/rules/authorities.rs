@@ -1,6 +1,6 @@
 //! Trust anchors: whom certificates are believed from.
 
-use crate::audit::profile::{base, fips, observed, sp};
+use crate::audit::profile::{base, fips, observed, own, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::tls::inspect::Certificate;
 use crate::tls::names::KeyKind;
@@ -26,13 +26,17 @@ pub const RULES: &[Rule] = &[
         id: "NS-CAS-002",
         title: "Certificates of other ends are believed from every CA of the system",
         severity: Severity::High,
-        clauses: &[base("any public CA can make a client of this server"), sp("3.5.2")],
+        clauses: &[own("any public CA can make a client of this server"), sp("3.5.2")],
         check: Check::Tls(|tls, _| {
             if !tls.verifies() {
                 return Outcome::Absent;
             }
             let at = tls.verify_place();
-            Outcome::pass_if(tls.ca_file.is_some(), at, "certificates are verified, and no 'ca_file'")
+            Outcome::pass_if(
+                tls.ca_file.is_some(),
+                at,
+                "certificates are verified, and no 'ca_file'",
+            )
         }),
         remedy: CA,
     },

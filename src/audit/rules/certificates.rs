@@ -321,7 +321,9 @@ pub const RULES: &[Rule] = &[
         id: "NS-CRT-024",
         title: "The path of a file is relative: it depends on where the server is started",
         severity: Severity::Low,
-        clauses: &[observed("paths in 'tls' are relative to the working directory, not to the file")],
+        clauses: &[observed(
+            "paths in 'tls' are relative to the working directory, not to the file",
+        )],
         check: Check::File(|file, _| {
             use crate::audit::files::Purpose;
             if matches!(file.purpose, Purpose::Configuration | Purpose::Log | Purpose::Pid) {

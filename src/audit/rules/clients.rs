@@ -1,7 +1,7 @@
 //! Who the other end is, by its certificate.
 
 use crate::audit::model::{Kind, flag_of, get, is_on, text_of};
-use crate::audit::profile::{base, observed, sp};
+use crate::audit::profile::{base, observed, own, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 
 pub const RULES: &[Rule] = &[
@@ -9,7 +9,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-CLI-001",
         title: "A listener does not ask for certificates",
         severity: Severity::Low,
-        clauses: &[base("a stolen password is enough"), sp("3.5")],
+        clauses: &[own("a stolen password is enough"), sp("3.5")],
         check: Check::Tls(|tls, _| {
             if !tls.serves() || tls.kind.mutual() {
                 return Outcome::Absent;
@@ -49,7 +49,9 @@ pub const RULES: &[Rule] = &[
         id: "NS-CLI-004",
         title: "Keys are pinned where nats-server does not look at the pins",
         severity: Severity::High,
-        clauses: &[observed("nats-server 2.15.1 ignores pins of websockets and of remotes' blocks")],
+        clauses: &[observed(
+            "nats-server 2.15.1 ignores pins of websockets and of remotes' blocks",
+        )],
         check: Check::Tls(|tls, _| {
             if tls.pins().is_empty() {
                 return Outcome::Absent;
@@ -147,7 +149,8 @@ pub const RULES: &[Rule] = &[
             }
             let known = is_on(tls.map, &["verify_cert_and_check_known_urls", "verify_and_map"]);
             let own = model.of(tls.kind).is_some_and(|e| get(e.map, &["authorization"]).is_some());
-            let value = "no 'verify_cert_and_check_known_urls', no 'pinned_certs', no 'authorization'";
+            let value =
+                "no 'verify_cert_and_check_known_urls', no 'pinned_certs', no 'authorization'";
             Outcome::pass_if(known || own || !tls.pins().is_empty(), tls.at, value)
         }),
         remedy: "verify_cert_and_check_known_urls: true",

@@ -1,7 +1,7 @@
 //! What a configuration asks for that a FIPS module does not have.
 
 use crate::audit::model::{Kind, get, map_of, text_of};
-use crate::audit::profile::fips;
+use crate::audit::profile::{fips, own_fips};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::conf::{Map, Position};
 use crate::tls::inspect::KeyForm;
@@ -93,9 +93,11 @@ pub const RULES: &[Rule] = &[
         clauses: &[fips("SP 800-132: PBKDF2; SP 800-131A r2 has no MD5")],
         check: Check::Own(|own, _, _| match &own.form {
             Err(error) => Outcome::unknown(error),
-            Ok(form) => {
-                Outcome::pass_if(*form != Some(KeyForm::Traditional), own.at, "Proc-Type: 4,ENCRYPTED")
-            }
+            Ok(form) => Outcome::pass_if(
+                *form != Some(KeyForm::Traditional),
+                own.at,
+                "Proc-Type: 4,ENCRYPTED",
+            ),
         }),
         remedy: "openssl pkcs8 -topk8 -v2 aes-256-cbc -in <key file> -out <new key file>",
     },
@@ -103,7 +105,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-FIP-007",
         title: "An option is used that natssl does not serve: its proof of FIPS mode does not cover it",
         severity: Severity::Low,
-        clauses: &[fips("features that only nats-server serves are outside of natssl's proof")],
+        clauses: &[own_fips("features that only nats-server serves are outside of natssl's proof")],
         check: Check::Server(|model| match only_elsewhere(model.root) {
             Some((key, at)) => Outcome::fail(at, key),
             None => Outcome::Pass,

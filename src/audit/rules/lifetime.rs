@@ -1,7 +1,7 @@
 //! Own certificates: from when to when.
 
 use crate::audit::model::Model;
-use crate::audit::profile::{base, fips, intermediate, modern, sp};
+use crate::audit::profile::{base, fips, intermediate, modern, own, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::audit::tls::{Own, Tls};
 use crate::tls::inspect::Certificate;
@@ -39,7 +39,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-LIF-003",
         title: "A certificate of the chain runs out within 30 days",
         severity: Severity::Medium,
-        clauses: &[base("natssl warns from then on")],
+        clauses: &[own("natssl warns from then on")],
         check: Check::Chain(|chain, own, _, model| {
             let soon = |c: &Certificate| (model.now..model.now + 30 * DAY).contains(&c.not_after);
             ended(chain, own, soon, "ends")
@@ -95,7 +95,12 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Fails with the end of each certificate that is `bad`.
-fn ended(chain: &[Certificate], own: &Own, bad: impl Fn(&Certificate) -> bool, verb: &str) -> Outcome {
+fn ended(
+    chain: &[Certificate],
+    own: &Own,
+    bad: impl Fn(&Certificate) -> bool,
+    verb: &str,
+) -> Outcome {
     let bad = chain.iter().filter(|c| bad(c));
     let bad = bad.map(|c| format!("{} {verb} {}", c.subject, c.end()));
     Outcome::all_good(own.at, &bad.collect::<Vec<_>>())

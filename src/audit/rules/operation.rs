@@ -13,7 +13,8 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Low,
         clauses: &[base("CWE-778: under no service manager it is lost")],
         check: Check::Server(|model| {
-            let file = text_of(model.root, &["log_file", "logfile"]).is_some_and(|(t, _)| !t.is_empty());
+            let file =
+                text_of(model.root, &["log_file", "logfile"]).is_some_and(|(t, _)| !t.is_empty());
             let remote = get(model.root, &["remote_syslog"]).is_some();
             let good = file || remote || is_on(model.root, &["syslog"]);
             Outcome::pass_if(good, &model.start, "no 'log_file', no 'syslog'")
@@ -25,9 +26,7 @@ pub const RULES: &[Rule] = &[
         title: "Messages are written to the log",
         severity: Severity::Medium,
         clauses: &[base("CWE-532")],
-        check: Check::Server(|model| {
-            off(model, &["trace", "trace_verbose", "trace_headers"])
-        }),
+        check: Check::Server(|model| off(model, &["trace", "trace_verbose", "trace_headers"])),
         remedy: "trace: false",
     },
     Rule {

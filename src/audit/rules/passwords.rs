@@ -1,7 +1,7 @@
 //! Stored passwords, tokens and keys. No rule may show a value.
 
 use crate::audit::model::{Model, SecretKind, Stored, User, get, text_of};
-use crate::audit::profile::{base, fips, observed};
+use crate::audit::profile::{base, fips, observed, own};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::tls::crypto::password::{self, Form};
 
@@ -12,8 +12,22 @@ const ITERATIONS: (u32, u32) = (600_000, 210_000);
 const SHORTEST: usize = 8;
 /// Out of documentation and examples, in lower case.
 const KNOWN: [&str; 16] = [
-    "s3cr3t", "t0ps3cr3t", "secret", "password", "pass", "changeme", "admin", "foo", "bar", "test",
-    "nats", "pwd", "a", "b", "derek", "s3cret",
+    "s3cr3t",
+    "t0ps3cr3t",
+    "secret",
+    "password",
+    "pass",
+    "changeme",
+    "admin",
+    "foo",
+    "bar",
+    "test",
+    "nats",
+    "pwd",
+    "a",
+    "b",
+    "derek",
+    "s3cret",
 ];
 const HASH: &str = r#"password: "$pbkdf2-sha256$..." (made by 'natssl passwd')"#;
 
@@ -158,9 +172,10 @@ pub const RULES: &[Rule] = &[
                 return Outcome::Absent;
             }
             let places: Vec<_> = endpoint.urls.iter().map(|(_, at)| *at).collect();
-            let bad = model.secrets.iter().find(|stored| {
-                stored.kind == SecretKind::Url && places.contains(&stored.at)
-            });
+            let bad = model
+                .secrets
+                .iter()
+                .find(|stored| stored.kind == SecretKind::Url && places.contains(&stored.at));
             match bad {
                 Some(stored) => Outcome::fail(stored.at, "user and password"),
                 None => Outcome::Pass,
@@ -172,7 +187,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-PWD-011",
         title: "Two users have the same stored password",
         severity: Severity::Medium,
-        clauses: &[base("one who knows it is the other, too")],
+        clauses: &[own("one who knows it is the other, too")],
         check: Check::Secret(|stored, model| {
             if stored.kind != SecretKind::Password {
                 return Outcome::Absent;

@@ -1,6 +1,8 @@
 //! Permissions of files.
 
-use crate::audit::files::{File, GROUP_READ, GROUP_WRITE, OTHERS_READ, OTHERS_WRITE, Purpose, STICKY};
+use crate::audit::files::{
+    File, GROUP_READ, GROUP_WRITE, OTHERS_READ, OTHERS_WRITE, Purpose, STICKY,
+};
 use crate::audit::model::get;
 use crate::audit::profile::{base, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};

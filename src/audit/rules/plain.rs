@@ -1,7 +1,7 @@
 //! What goes over the network in clear.
 
 use crate::audit::model::{Kind, flag_of, get, is_loopback, is_on, text_of};
-use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, sp};
+use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, own, own_fips, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::conf::Value;
 
@@ -15,13 +15,14 @@ pub const RULES: &[Rule] = &[
         clauses: &[
             base("CWE-319"),
             sp("1 and 3.1"),
-            fips("nothing is protected by a module"),
+            own_fips("nothing is protected by a module"),
             cnsa("draft-becker-cnsa2-tls-profile-03: TLS 1.3"),
             intermediate("tls_versions"),
             modern("tls_versions"),
         ],
         check: Check::Endpoint(|endpoint, _| {
-            if !endpoint.kind.listens() || endpoint.kind == Kind::Monitor {
+            let monitor = matches!(endpoint.kind, Kind::Monitor | Kind::SecureMonitor);
+            if !endpoint.kind.listens() || monitor {
                 return Outcome::Absent;
             }
             let good = endpoint.tls.is_some() || endpoint.is_loopback();
@@ -59,7 +60,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-PLN-004",
         title: "Another server is dialled without TLS",
         severity: Severity::High,
-        clauses: &[base("CWE-319"), sp("4.1"), fips("nothing is protected by a module")],
+        clauses: &[base("CWE-319"), sp("4.1"), own_fips("nothing is protected by a module")],
         check: Check::Endpoint(|endpoint, _| {
             if !endpoint.kind.dials_only() || endpoint.kind == Kind::Resolver {
                 return Outcome::Absent;
@@ -114,7 +115,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-PLN-007",
         title: "INFO is sent in clear before TLS",
         severity: Severity::Low,
-        clauses: &[base("INFO tells version, addresses and limits to anybody who connects")],
+        clauses: &[own("INFO tells version, addresses and limits to anybody who connects")],
         check: Check::Tls(|tls, _| {
             if !matches!(tls.kind, Kind::Client | Kind::Leaf) {
                 return Outcome::Absent;

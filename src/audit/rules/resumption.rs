@@ -1,7 +1,7 @@
 //! Session resumption.
 
 use crate::audit::model::{is_on, seconds_of};
-use crate::audit::profile::{base, fips, observed, sp};
+use crate::audit::profile::{base, observed, own_fips, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 
 const DAY: f64 = 86_400.0;
@@ -13,14 +13,15 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Low,
         clauses: &[
             sp("3.6: with the security of the first handshake, and keys that change"),
-            fips("keys of tickets are the library's, outside of what natssl can prove"),
+            own_fips("keys of tickets are the library's, outside of what natssl can prove"),
         ],
         check: Check::Tls(|tls, _| {
             if !tls.serves() {
                 return Outcome::Absent;
             }
             let off = tls.is_off("session_tickets") || tls.verifies();
-            let value = "'session_tickets' is on (natssl: on without 'verify'; nats-server: always)";
+            let value =
+                "'session_tickets' is on (natssl: on without 'verify'; nats-server: always)";
             Outcome::pass_if(off, tls.place(&["session_tickets"]), value)
         }),
         remedy: "session_tickets: false",

@@ -18,7 +18,11 @@ pub const RULES: &[Rule] = &[
                 return Outcome::Absent;
             }
             let good = tls.has_lists() || asks_ocsp(tls);
-            Outcome::pass_if(good, tls.verify_place(), "no 'crl_file', no 'crl_dir', no 'ocsp_peer'")
+            Outcome::pass_if(
+                good,
+                tls.verify_place(),
+                "no 'crl_file', no 'crl_dir', no 'ocsp_peer'",
+            )
         }),
         remedy: r#"crl_file: "<the CRL of the CA>""#,
     },

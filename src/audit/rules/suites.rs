@@ -1,7 +1,7 @@
 //! Cipher suites.
 
 use crate::audit::model::is_on;
-use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, sp};
+use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, own, own_fips, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::audit::tls::Tls;
 use crate::tls::inspect::refused_in_fips;
@@ -78,15 +78,13 @@ pub const RULES: &[Rule] = &[
         title: "CBC suites with HMAC-SHA-256 are allowed",
         severity: Severity::Medium,
         clauses: &[
-            base("Go's crypto/tls lists them as insecure: its code is not constant in time"),
-            fips("natssl leaves them out, as nats-server does by default"),
+            own("Go's crypto/tls lists them as insecure: its code is not constant in time"),
+            own_fips("natssl leaves them out, as nats-server does by default"),
             intermediate("ciphers"),
             modern("ciphersuites"),
         ],
         check: Check::Tls(|tls, _| {
-            without(tls, |s| {
-                s.name.starts_with("TLS_ECDHE_") && s.name.ends_with("_CBC_SHA256")
-            })
+            without(tls, |s| s.name.starts_with("TLS_ECDHE_") && s.name.ends_with("_CBC_SHA256"))
         }),
         remedy: GOOD,
     },
@@ -114,7 +112,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-SUI-008",
         title: "'allow_insecure_cipher_suites' is on",
         severity: Severity::Medium,
-        clauses: &[base("the switch that lets a later edit of 'cipher_suites' weaken TLS unseen")],
+        clauses: &[own("the switch that lets a later edit of 'cipher_suites' weaken TLS unseen")],
         check: Check::Tls(|tls, _| {
             let key = ["allow_insecure_cipher_suites"];
             Outcome::pass_if(!is_on(tls.map, &key), tls.place(&key), "true")
@@ -126,9 +124,7 @@ pub const RULES: &[Rule] = &[
         title: "A suite in the list does not exist",
         severity: Severity::High,
         clauses: &[observed("nats-server 2.15.1 refuses to start: unrecognized cipher")],
-        check: Check::Tls(|tls, _| {
-            named(tls, |name| names::suite(name).is_none())
-        }),
+        check: Check::Tls(|tls, _| named(tls, |name| names::suite(name).is_none())),
         remedy: GOOD,
     },
     Rule {
@@ -140,7 +136,8 @@ pub const RULES: &[Rule] = &[
             if !tls.has_version(Version::Tls12) {
                 return Outcome::Absent;
             }
-            let aead = |s: &&Suite| s.version == Version::Tls12 && (s.is_aes_gcm() || s.is_chacha20());
+            let aead =
+                |s: &&Suite| s.version == Version::Tls12 && (s.is_aes_gcm() || s.is_chacha20());
             let good = tls.suites().into_iter().any(|suite| aead(&suite));
             Outcome::pass_if(good, tls.place(&["cipher_suites"]), "CBC and stream suites only")
         }),
@@ -168,22 +165,25 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "NS-SUI-012",
-        title: "TLS 1.3 suites are chosen, which nats-server does not obey",
+        title: "TLS 1.3 suites are chosen where nats-server serves, which does not obey",
         severity: Severity::Low,
         clauses: &[observed("nats-server 2.15.1 offers all suites of TLS 1.3; natssl those named")],
         check: Check::Tls(|tls, _| {
-            let all = tls.suites().iter().filter(|s| s.version == Version::Tls13).count() == 3;
-            named(tls, |name| {
-                !all && names::suite(name).is_some_and(|suite| suite.version == Version::Tls13)
-            })
+            if tls.kind.natssl_serves() {
+                return Outcome::Absent;
+            }
+            let is_13 = |suite: &Suite| suite.version == Version::Tls13;
+            named(tls, |name| names::suite(name).is_some_and(is_13))
         }),
-        remedy: "name all three suites of TLS 1.3 or none, or serve with natssl alone",
+        remedy: "take the TLS 1.3 names out: they change nothing",
     },
     Rule {
         id: "NS-SUI-013",
         title: "A suite is named that natssl refuses in FIPS mode: it will not start there",
         severity: Severity::Medium,
-        clauses: &[fips("natssl's own policy, from SP 800-131A r2 and nats-server's FIPS mode")],
+        clauses: &[own_fips(
+            "natssl's own policy, from SP 800-131A r2 and nats-server's FIPS mode",
+        )],
         check: Check::Tls(|tls, _| {
             named(tls, |name| names::suite(name).is_some_and(|s| refused_in_fips(s).is_some()))
         }),

@@ -1,7 +1,7 @@
 //! Protocol versions.
 
 use crate::audit::model::Model;
-use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, sp};
+use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, own, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::audit::tls::{Lowest, Tls};
 use crate::tls::names::Version;
@@ -70,7 +70,7 @@ pub const RULES: &[Rule] = &[
         id: "NS-VER-005",
         title: "The lowest version is the program's default, not written down",
         severity: Severity::Low,
-        clauses: &[base("an audit needs a value that an upgrade does not change")],
+        clauses: &[own("an audit needs a value that an upgrade does not change")],
         check: Check::Tls(|tls, _| {
             let written = tls.lowest() != Lowest::Default;
             Outcome::pass_if(written, tls.at, "no 'min_version'; the default is 1.2")
