@@ -100,7 +100,7 @@ fn version(ready: Ready, program: &str) -> String {
 fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
     let failed = |text: &str| {
         eprintln!("{program}: {text}");
-        ExitCode::from(StartError::EXIT_CODE)
+        ExitCode::FAILURE
     };
     let checking = flags.check == Some(true);
     let options = match options(ready, program, flags, checking) {
@@ -147,25 +147,20 @@ fn run(start: Start, program: &str) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("{program}: cannot start: {error}");
-            return ExitCode::from(StartError::EXIT_CODE);
+            return ExitCode::FAILURE;
         }
     };
     let result = runtime.block_on(supervisor::run(start));
     // Password checks in flight are not waited for.
     runtime.shutdown_background();
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(StartError::Early(text)) => {
-            eprintln!("{program}: {text}");
-            ExitCode::from(StartError::EXIT_CODE)
-        }
-        Err(StartError::Log(line)) => {
-            eprintln!("{line}");
-            ExitCode::from(StartError::EXIT_CODE)
-        }
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    match &error {
+        StartError::Early(text) => eprintln!("{program}: {text}"),
+        StartError::Log(line) => eprintln!("{line}"),
         // Already in the log.
-        Err(StartError::Fatal(_)) => ExitCode::from(StartError::EXIT_CODE),
+        StartError::Fatal(_) | StartError::Unproven(_) => {}
     }
+    ExitCode::from(error.exit_code())
 }
 
 /// File, then flags. The error is the text for standard error.

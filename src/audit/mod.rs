@@ -10,6 +10,7 @@
 
 mod files;
 pub mod model;
+mod named;
 pub mod profile;
 pub mod report;
 pub mod rule;
@@ -36,6 +37,7 @@ pub fn audit(
     host: Option<Host>,
     now: i64,
 ) -> Report {
-    let model = walk::walk(document, file, host, now);
+    let named = named::blocks(&document.root);
+    let model = walk::walk(document, &named, file, host, now);
     run::run(&model, file, profiles)
 }

@@ -30,8 +30,15 @@ impl Tally<'_> {
         let Evidence { value, at: exact } = evidence;
         let at = exact.or_else(|| at.cloned());
         let finding = Finding { rule: self.rule, subject: subject.to_owned(), value, at };
-        // A certificate of two listeners is told once.
-        if !list.contains(&finding) {
+        // A certificate of two listeners is told once, and so is what a block takes over.
+        let told = match self.rule.check {
+            Check::Tls(_) => list.iter().any(|other| {
+                other.rule.id == finding.rule.id
+                    && (&other.value, &other.at) == (&finding.value, &finding.at)
+            }),
+            _ => list.contains(&finding),
+        };
+        if !told {
             list.push(finding);
         }
     }

@@ -5,12 +5,19 @@ use super::model::{
     Endpoint, Host, Kind, Model, SecretKind, Stored, User, get, map_of, maps_of, number_of,
     text_of, texts_of,
 };
+use super::named::Named;
 use super::tls::Tls;
 use crate::conf::{Document, Map, Position, Value};
 use std::path::Path;
 use std::sync::Arc;
 
-pub fn walk<'a>(document: &'a Document, file: &str, host: Option<Host>, now: i64) -> Model<'a> {
+pub fn walk<'a>(
+    document: &'a Document,
+    named: &'a [Named],
+    file: &str,
+    host: Option<Host>,
+    now: i64,
+) -> Model<'a> {
     let root = &document.root;
     let mut model = Model {
         root,
@@ -27,6 +34,10 @@ pub fn walk<'a>(document: &'a Document, file: &str, host: Option<Host>, now: i64
     let first = root.iter().next().map(|entry| &entry.position);
     if let Some(first) = first {
         client(&mut model, root, first);
+    }
+    for Named { names, map, at } in named {
+        let name = format!("tls of the client listener for {names}");
+        model.blocks.push(Tls::read(Kind::Client, name, map, at));
     }
     cluster(&mut model, root);
     gateway(&mut model, root);

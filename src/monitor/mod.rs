@@ -2,18 +2,21 @@
 //!
 //! Not here yet: `/connz`, `/subsz` and the rest of nats-server's endpoints.
 
+mod fipsz;
 mod healthz;
 mod root;
+mod tlsz;
 mod varz;
 
 use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
 use crate::server::Server;
-use crate::tls::{Socket, Stream};
+use crate::tls::{Ready, Socket, Stream};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +25,7 @@ use tokio::sync::Semaphore;
 
 pub struct Monitor {
     server: Arc<Server>,
+    ready: Ready,
     port: u16,
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
@@ -29,11 +33,11 @@ pub struct Monitor {
 }
 
 /// Paths that exist, with the key they are counted under.
-const PATHS: [&str; 3] = ["/", "/varz", "/healthz"];
+const PATHS: [&str; 5] = ["/", "/varz", "/healthz", "/tlsz", "/fipsz"];
 
 impl Monitor {
-    pub fn new(server: Arc<Server>, port: u16) -> Self {
-        Self { server, port, requests: Mutex::default(), gate: Semaphore::new(1) }
+    pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
+        Self { server, ready, port, requests: Mutex::default(), gate: Semaphore::new(1) }
     }
 
     /// Serves until the task is dropped.
@@ -62,8 +66,13 @@ impl Monitor {
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
             Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => {
+                    let within = acceptor.within_policy(&peer);
+                    self.server.handshakes.monitor.completed(&peer, within);
+                    stream
+                }
                 Err(error) => {
+                    self.server.handshakes.monitor.failed(&error);
                     tracing::error!("monitoring: TLS handshake error from {address}: {error}");
                     return;
                 }
@@ -100,6 +109,8 @@ impl Monitor {
         self.count(known);
         match *known {
             "/varz" => json(StatusCode::OK, &varz::body(self)),
+            "/tlsz" => json(StatusCode::OK, &tlsz::body(self)),
+            "/fipsz" => json(StatusCode::OK, &fipsz::body(self)),
             "/healthz" => {
                 let (status, body) = healthz::body(&self.server);
                 json(status, &body)
@@ -116,6 +127,12 @@ impl Monitor {
     fn requests(&self) -> BTreeMap<&'static str, u64> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 fn json(status: StatusCode, body: &str) -> Response<Full<Bytes>> {

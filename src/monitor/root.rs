@@ -15,6 +15,7 @@ pub fn page(server: &Server) -> Response<Full<Bytes>> {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>natssl</title></head>\n<body>\n\
          <h1>natssl {version}</h1>\n<p>compatible with nats-server v{COMPATIBLE_VERSION}</p>\n\
          <p><a href=\"{base}/varz\">varz</a></p>\n<p><a href=\"{base}/healthz\">healthz</a></p>\n\
+         <p><a href=\"{base}/tlsz\">tlsz</a></p>\n<p><a href=\"{base}/fipsz\">fipsz</a></p>\n\
          </body>\n</html>\n"
     );
     super::respond(StatusCode::OK, "text/html; charset=utf-8", html)

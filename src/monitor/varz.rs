@@ -12,9 +12,7 @@ pub fn body(monitor: &Monitor) -> String {
     identity(&generation, &mut fields);
     limits(monitor, &generation, &mut fields);
     activity(monitor, &generation, &mut fields);
-    let mut text = serde_json::to_string_pretty(&Value::Object(fields)).unwrap_or_default();
-    text.push('\n');
-    text
+    super::pretty(&Value::Object(fields))
 }
 
 fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
@@ -137,6 +135,11 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
         |clients: u64| json!({"clients": clients, "routes": 0, "gateways": 0, "leafs": 0});
     put(fields, "slow_consumer_stats", by_kind(load(&counters.slow_consumers)));
     put(fields, "stale_connection_stats", by_kind(load(&counters.stale)));
+    // nats-server has none; only there when something is wrong.
+    let alarms = server.alarms.all();
+    if !alarms.is_empty() {
+        put(fields, "alarms", json!(alarms));
+    }
     let not_after = generation.acceptor.as_ref().and_then(|acceptor| acceptor.not_after());
     if let Some(not_after) = not_after {
         put(fields, "tls_cert_not_after", not_after);

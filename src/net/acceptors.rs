@@ -18,10 +18,7 @@ pub fn load(ready: Ready, options: &Options) -> Result<Acceptors, String> {
     let mut monitor = None;
     if options.https.is_some() && clients.has_certificate() {
         // COMPAT: monitoring asks nobody for a certificate.
-        let mut settings = settings.clone();
-        settings.verify = false;
-        settings.identify = false;
-        settings.pins = Vec::new();
+        let mut settings = settings.clone().without_clients();
         settings.timeout = crate::limits::MONITOR_HEADER_TIMEOUT;
         monitor = Some(build(&settings)?);
     }

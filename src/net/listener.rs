@@ -236,10 +236,12 @@ impl Listener {
                     peer.suite
                 );
                 tracing::debug!("{label} - TLS group {}, resumed {}", peer.group, peer.resumed);
+                self.server.handshakes.clients.completed(&peer, acceptor.within_policy(&peer));
                 handle.set_peer(peer);
                 Ok(stream)
             }
             Err(error) => {
+                self.server.handshakes.clients.failed(&error);
                 self.log_failure(handle, &error);
                 Err(Refused { reason: CloseReason::TlsHandshakeFailure })
             }

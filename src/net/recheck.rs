@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Looks at every connection in the background. Call it after publishing `generation`.
 pub fn start(server: Arc<Server>, generation: Arc<Generation>) {
-    let verifies = generation.acceptor.as_ref().is_some_and(|a| a.verifies_clients());
+    let verifies = generation.acceptor.as_ref().is_some_and(|a| a.verifies_anyone());
     if verifies {
         tokio::task::spawn_blocking(move || all(&server, &generation));
     }
@@ -18,7 +18,7 @@ pub fn start(server: Arc<Server>, generation: Arc<Generation>) {
 
 fn all(server: &Server, generation: &Generation) {
     // Many connections of one client show one certificate.
-    let mut verdicts: HashMap<Vec<String>, Result<(), VerifyFailure>> = HashMap::new();
+    let mut verdicts: HashMap<_, Result<(), VerifyFailure>> = HashMap::new();
     for handle in server.registry.all() {
         // A newer generation has its own look.
         if !server.is_current(generation) {
@@ -26,7 +26,8 @@ fn all(server: &Server, generation: &Generation) {
         }
         let Some(peer) = handle.peer() else { continue };
         let chain = peer.certificates.iter().map(|certificate| certificate.sha256.clone());
-        let verdict = verdicts.entry(chain.collect()).or_insert_with(|| check(generation, &handle));
+        let key = (peer.server_name.clone(), chain.collect::<Vec<String>>());
+        let verdict = verdicts.entry(key).or_insert_with(|| check(generation, &handle));
         if let Err(failure) = verdict {
             close(&handle, failure);
         }
@@ -38,7 +39,7 @@ pub fn one(server: &Server, handle: &Handle) -> Result<(), VerifyFailure> {
     let generation = server.current();
     // Those whose handshake was done were looked at when the pins changed.
     let pinned = match (&generation.acceptor, handle.peer()) {
-        (Some(acceptor), Some(peer)) => acceptor.pins().allow(peer),
+        (Some(acceptor), Some(peer)) => acceptor.allows_key(peer),
         _ => true,
     };
     if !pinned {
@@ -78,8 +79,9 @@ pub struct Expiry {
 
 impl Expiry {
     pub fn of(generation: &Generation, handle: &Handle, now: Instant) -> Option<Self> {
-        generation.acceptor.as_ref().filter(|acceptor| acceptor.closes_expired())?;
-        let not_after = handle.peer()?.leaf()?.not_after;
+        let peer = handle.peer()?;
+        generation.acceptor.as_ref().filter(|acceptor| acceptor.closes_expired(peer))?;
+        let not_after = peer.leaf()?.not_after;
         Some(Self { at: now + left(not_after), not_after })
     }
 

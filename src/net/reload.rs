@@ -10,7 +10,7 @@ use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
 use crate::options::Options;
 use crate::proto::write;
-use crate::server::{Acceptors, Generation, Server};
+use crate::server::{Acceptors, AlarmKind, Generation, Server};
 use crate::session::{CloseReason, Handle};
 use crate::tls::{Acceptor, Clock, Ready};
 use std::sync::Arc;
@@ -54,19 +54,27 @@ impl Reloader {
                 if self.watch.is_failing() {
                     tracing::info!("The files of 'tls' can be used again");
                 }
+                self.alarm(AlarmKind::TlsFiles, Vec::new());
                 self.watch.loaded(stamps);
                 self.rotate(&before, acceptors);
             }
-            Err(error) => match self.watch.failed(stamps, now) {
-                Say::Warning => tracing::warn!(
-                    "The files of 'tls' changed and cannot be used yet, those of before stay: \
-                     {error}"
-                ),
-                Say::Alarm => tracing::error!(
-                    "The files of 'tls' cannot be used, those of before are still served: {error}"
-                ),
-                Say::Nothing => {}
-            },
+            Err(error) => {
+                let say = self.watch.failed(stamps, now);
+                match say {
+                    Say::Warning => tracing::warn!(
+                        "The files of 'tls' changed and cannot be used yet, those of before stay: \
+                         {error}"
+                    ),
+                    Say::Alarm => tracing::error!(
+                        "The files of 'tls' cannot be used, those of before are still served: \
+                         {error}"
+                    ),
+                    Say::Nothing => {}
+                }
+                if say != Say::Nothing {
+                    self.alarm(AlarmKind::TlsFiles, vec![error]);
+                }
+            }
         }
     }
 
@@ -91,16 +99,23 @@ impl Reloader {
         }
     }
 
+    fn alarm(&self, kind: AlarmKind, texts: Vec<String>) {
+        self.server.alarms.set(kind, texts, jiff::Timestamp::now());
+    }
+
     /// Warns of the server's own certificates that run out. To be called at the start, after every
     /// change and every hour.
     pub fn look_at_clock(&mut self) {
         let generation = self.server.current();
         let own = generation.acceptor.as_ref().map(|acceptor| acceptor.own_certificates());
+        let own = own.unwrap_or_default();
         let now = jiff::Timestamp::now().as_second();
         // Monitoring serves the same ones.
-        for text in self.clock.due(&own.unwrap_or_default(), now) {
+        for text in self.clock.due(&own, now) {
             tracing::warn!("TLS of the client listener: {text}");
         }
+        let ending = own.iter().filter_map(|certificate| certificate.alarm(now)).collect();
+        self.alarm(AlarmKind::CertificateExpiry, ending);
     }
 
     fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
@@ -112,8 +127,12 @@ impl Reloader {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
         };
         if served(before) == served(&after) {
-            let lists = after.acceptor.as_ref().and_then(|acceptor| acceptor.lists_line());
-            let lists = lists.map(|line| format!("; {line}")).unwrap_or_default();
+            let lists = after.acceptor.as_ref().map(|acceptor| acceptor.lists_lines());
+            let lists = lists
+                .unwrap_or_default()
+                .iter()
+                .map(|line| format!("; {line}"))
+                .collect::<String>();
             tracing::info!("Rotated trust of the client listener: CAs, CRLs or pins{lists}");
         } else {
             for line in served(&after).into_iter().flatten() {
@@ -214,13 +233,13 @@ impl Reloader {
 
     /// Whose key is no longer pinned has to go. COMPAT: without pins nobody has.
     fn close_unpinned(&self, before: &Generation, after: &Generation) {
-        let Some(new) = after.acceptor.as_ref().map(|acceptor| acceptor.pins()) else { return };
-        let same = before.acceptor.as_ref().is_some_and(|acceptor| acceptor.pins() == new);
-        if same || new.is_empty() {
+        let Some(new) = &after.acceptor else { return };
+        if before.acceptor.as_ref().is_some_and(|old| old.pins_like(new)) {
             return;
         }
         let clients = self.server.registry.all();
-        let unpinned = |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allow(peer));
+        let unpinned =
+            |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allows_key(peer));
         let out: Vec<_> = clients.iter().filter(unpinned).collect();
         if !out.is_empty() {
             tracing::info!("Disconnect {} clients due to pinned certs reload", out.len());

@@ -33,8 +33,13 @@ impl Signals {
         })
     }
 
-    /// Serves signals until one of them ends the server.
-    pub async fn serve(mut self, mut reloader: Reloader, accepting: &JoinHandle<()>) {
+    /// Serves signals until one of them ends the server, or `unproven` does: then with its reason.
+    pub async fn serve(
+        mut self,
+        mut reloader: Reloader,
+        accepting: &JoinHandle<()>,
+        mut unproven: JoinHandle<String>,
+    ) -> Result<(), String> {
         let mut ending: Option<JoinHandle<()>> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -51,13 +56,13 @@ impl Signals {
             tokio::select! {
                 _ = self.interrupt.recv() => {
                     tracing::info!("Trapped \"interrupt\" signal");
-                    return;
+                    return Ok(());
                 }
                 _ = self.terminate.recv() => {
                     tracing::info!("Trapped \"terminated\" signal");
                     // COMPAT: a lame duck is already on its way out.
                     if ending.is_none() {
-                        return;
+                        return Ok(());
                     }
                 }
                 _ = self.hangup.recv() => {
@@ -81,7 +86,8 @@ impl Signals {
                     reloader.look_at_clock();
                 }
                 now = look.tick() => reloader.look(now.into_std()),
-                () = lame_duck_over => return,
+                Ok(reason) = &mut unproven => return Err(reason),
+                () = lame_duck_over => return Ok(()),
             }
         }
     }

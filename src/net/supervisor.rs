@@ -4,6 +4,7 @@ use super::acceptors;
 use super::failures::Failures;
 use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
+use super::proof;
 use super::reload::Reloader;
 pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
@@ -13,14 +14,14 @@ use crate::monitor::Monitor;
 use crate::options::{MonitorListener, Options};
 use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
 use crate::session::CloseReason;
-use crate::tls::{Acceptor, Clock, HandshakeFirst, Level, Ready, VERSION, crypto};
+use crate::tls::{Acceptor, Clock, HandshakeFirst, Level, Ready, Refusal, VERSION, crypto};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// Why the server did not come up.
+/// Why the server did not come up, or had to go.
 #[derive(Debug)]
 pub enum StartError {
     /// Before the log is in place: for standard error, after the program's name.
@@ -29,16 +30,25 @@ pub enum StartError {
     Log(String),
     /// Logged as `[FTL]`.
     Fatal(String),
+    /// It came up, and the FIPS module failed its proof later. Logged as `[FTL]`.
+    Unproven(String),
 }
 
 impl StartError {
-    pub const EXIT_CODE: u8 = 1;
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unproven(_) => Refusal::EXIT_CODE,
+            Self::Early(_) | Self::Log(_) | Self::Fatal(_) => 1,
+        }
+    }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Early(text) | Self::Log(text) | Self::Fatal(text) => f.write_str(text),
+            Self::Early(text) | Self::Log(text) | Self::Fatal(text) | Self::Unproven(text) => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -69,7 +79,7 @@ pub async fn run(start: Start) -> Result<(), StartError> {
         .map_err(|e| StartError::Log(e.early_line()))?;
     let logger = start.logger.clone();
     let result = serve(start, acceptors, stamps).await;
-    if let Err(StartError::Fatal(text)) = &result {
+    if let Err(StartError::Fatal(text) | StartError::Unproven(text)) = &result {
         tracing::error!(fatal = true, "{text}");
     }
     logger.flush(Duration::from_secs(1));
@@ -126,7 +136,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     }
     let acceptor = acceptors.clients.clone();
     let server = Arc::new(Server::new(identity, options.clone(), address.port(), acceptors));
-    let monitors = start_monitors(&server).await?;
+    let monitors = start_monitors(&server, start.ready).await?;
     tracing::info!("Listening for client connections on {address}");
     if let Some(acceptor) = &acceptor {
         tls_lines(start.ready, acceptor, options.allow_non_tls);
@@ -134,7 +144,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
             tracing::warn!("verify_and_map has no effect without 'authorization {{ users }}'");
         }
     }
-    fips_lines(start.ready, &options, acceptor.is_some(), address);
+    fips_lines(start.ready, &server, address);
     let mut files = StartFiles::default();
     if !options.pid_file.is_empty() {
         files.write_pid(&options.pid_file).map_err(|error| {
@@ -178,7 +188,11 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     if let Some(when_ready) = when_ready {
         when_ready(address.port());
     }
-    signals.serve(reloader, &accepting).await;
+    let unproven = tokio::spawn(proof::repeat(start.ready, Arc::clone(&server)));
+    let end = signals.serve(reloader, &accepting, unproven).await;
+    if let Err(reason) = &end {
+        tracing::error!("{reason}; no longer serving");
+    }
     tracing::info!("Initiating Shutdown...");
     accepting.abort();
     server.close_all(CloseReason::ServerShutdown);
@@ -189,7 +203,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), gone).await;
     tracing::info!("Server Exiting..");
-    Ok(())
+    end.map_err(StartError::Unproven)
 }
 
 fn banner(start: &Start, identity: &Identity, options: &Options) {
@@ -208,11 +222,6 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
     for remark in start.ready.evidence().remarks() {
         tracing::warn!("{remark}");
     }
-    if start.ready.level() > Level::Off && options.has_bcrypt_passwords() {
-        tracing::warn!(
-            "FIPS: bcrypt passwords are checked outside of the module; use 'natssl passwd'"
-        );
-    }
     if options.has_plain_passwords() {
         tracing::warn!("Plaintext passwords detected, use nkeys or bcrypt");
     }
@@ -228,23 +237,23 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
 }
 
 /// The start line of the fips build. Every acceptor that exists has passed its rehearsal.
-fn fips_lines(ready: Ready, options: &Options, tls: bool, address: std::net::SocketAddr) {
+fn fips_lines(ready: Ready, server: &Server, address: std::net::SocketAddr) {
+    let generation = server.current();
     let mut listeners = Vec::new();
-    if tls {
+    if generation.acceptor.is_some() {
         listeners.push(format!("client {address}"));
     }
-    if options.https.is_some() {
+    if generation.options.https.is_some() {
         listeners.push("monitor".to_owned());
     }
     let listeners: Vec<&str> = listeners.iter().map(String::as_str).collect();
     if let Some(line) = ready.evidence().start_line(&listeners) {
         tracing::info!("{line}");
     }
-    if ready.level() > Level::Off && (!tls || options.allow_non_tls) {
-        tracing::warn!("FIPS: the client listener {address} accepts connections without TLS");
-    }
-    if ready.level() > Level::Off && options.http.is_some() {
-        tracing::warn!("FIPS: the monitoring listener serves without TLS");
+    if ready.level() > Level::Off {
+        for text in generation.outside_fips() {
+            tracing::warn!("FIPS: {text}");
+        }
     }
 }
 
@@ -285,7 +294,7 @@ async fn bind(host: &str, port: i64) -> Result<Bound, (String, String)> {
 }
 
 /// Monitoring listeners that are up, as URLs.
-async fn start_monitors(server: &Arc<Server>) -> Result<Vec<String>, StartError> {
+async fn start_monitors(server: &Arc<Server>, ready: Ready) -> Result<Vec<String>, StartError> {
     let generation = server.current();
     let options = &generation.options;
     let fatal = |text: String| StartError::Fatal(format!("Can't start monitoring: {text}"));
@@ -307,7 +316,7 @@ async fn start_monitors(server: &Arc<Server>) -> Result<Vec<String>, StartError>
     })?;
     let scheme = if monitor.https { "https" } else { "http" };
     tracing::info!("Starting {scheme} monitor on {address}");
-    let monitor = Monitor::new(Arc::clone(server), address.port());
+    let monitor = Monitor::new(Arc::clone(server), ready, address.port());
     tokio::spawn(Arc::new(monitor).serve(listener));
     Ok(vec![format!("{scheme}://{address}")])
 }

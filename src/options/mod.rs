@@ -172,22 +172,30 @@ impl Options {
             return Vec::new();
         }
         let mut files = self.tls_files();
-        if let Some(crate::tls::Passphrase::File(path)) = self.tls.as_ref().map(|t| &t.passphrase) {
-            files.push(path.clone());
+        for settings in self.tls.iter().flat_map(|tls| tls.all()) {
+            if let crate::tls::Passphrase::File(path) = &settings.passphrase {
+                files.push(path.clone());
+            }
         }
         files
     }
 
     /// Certificates, keys, CA, pinned certificates and CRLs named by the options, for messages.
     pub fn tls_files(&self) -> Vec<PathBuf> {
-        let Some(tls) = &self.tls else { return Vec::new() };
-        let pairs = tls.certificates.iter().flat_map(CertificateFiles::paths);
-        let pins = tls.pins.iter().filter_map(|pin| match pin {
-            crate::tls::Pin::Certificate(path) => Some(path.clone()),
-            crate::tls::Pin::Key(_) => None,
-        });
-        let lists = tls.crl_files.iter().chain(&tls.crl_dir).cloned();
-        pairs.chain(tls.ca_file.clone()).chain(pins).chain(lists).collect()
+        let mut files: Vec<PathBuf> = Vec::new();
+        for tls in self.tls.iter().flat_map(|tls| tls.all()) {
+            files.extend(tls.certificates.iter().flat_map(CertificateFiles::paths));
+            files.extend(tls.ca_file.clone());
+            files.extend(tls.pins.iter().filter_map(|pin| match pin {
+                crate::tls::Pin::Certificate(path) => Some(path.clone()),
+                crate::tls::Pin::Key(_) => None,
+            }));
+            files.extend(tls.crl_files.iter().chain(&tls.crl_dir).cloned());
+        }
+        // Names share most of them.
+        let mut seen = std::collections::HashSet::new();
+        files.retain(|file| seen.insert(file.clone()));
+        files
     }
 }
 

@@ -1,5 +1,7 @@
 //! The `tls {}` block of the client listener. COMPAT: error texts of nats-server.
 
+mod names;
+
 use super::map;
 use super::read::{Problem, parse_duration, string, wrong_type};
 use crate::auth::Mapping;
@@ -7,7 +9,7 @@ use crate::auth::mapping::Rule;
 use crate::conf::{Entry, Item, Map, Position, Value};
 use crate::limits::{SESSION_TIMEOUT_MAX, TLS_FIRST_FALLBACK, TLS_TIMEOUT};
 use crate::log::quoted;
-use crate::tls::names::{self, Version};
+use crate::tls::names::{Version, group, suite};
 use crate::tls::{CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +30,8 @@ struct Block {
     rules: Option<(Position, Vec<Rule>)>,
     /// Where `session_tickets: true` stands.
     tickets: Option<Position>,
+    /// The blocks of `server_names`, read when the rest is known.
+    named: Vec<Item>,
 }
 
 /// Reads the block. COMPAT: one error per block, the first in the order of the text.
@@ -50,6 +54,14 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Sett
     for entry in map.iter() {
         read_key(&mut block, entry, problems)?;
     }
+    let named = std::mem::take(&mut block.named);
+    let (mut settings, mut mapping) = finish(block, item)?;
+    names::read(&named, &mut settings, &mut mapping, problems)?;
+    Ok((settings, mapping))
+}
+
+/// What the keys of a block come to, together.
+fn finish(mut block: Block, item: &Item) -> Read<(Settings, Mapping)> {
     let at = |text: String| Problem::at(&item.position, text);
     if let Some(suites) = &block.settings.suites {
         let insecure: Vec<_> = suites.iter().filter(|s| s.insecure).map(|s| s.name).collect();
@@ -82,6 +94,7 @@ fn read_block(map: &Map, item: &Item, problems: &mut Vec<Problem>) -> Read<(Sett
         }
         (Some(_), None) => return Err(at("missing 'key_file' in TLS configuration".to_owned())),
         (None, Some(_)) => return Err(at("missing 'cert_file' in TLS configuration".to_owned())),
+        (None, None) if block.pairs.is_empty() => {}
         (None, None) => block.settings.certificates = block.pairs,
     }
     let mapping = match (block.rules, block.verify_and_map) {
@@ -178,6 +191,8 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         "expired_peer" => {
             settings.close_expired = choice(entry, &[("keep", false), ("close", true)])?;
         }
+        // nats-server has one policy for all names.
+        "server_names" => block.named = names::blocks(item)?,
         "certs" | "certificates" => {
             block.pairs = pairs(item)?;
             settings.certificate_places = positions(item);
@@ -215,7 +230,7 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         "min_version" => settings.min_version = min_version(entry)?,
         "cipher_suites" => {
             let list = list(item, "cipher_suites", |name| {
-                names::suite(name).ok_or_else(|| format!("unrecognized cipher {name}"))
+                suite(name).ok_or_else(|| format!("unrecognized cipher {name}"))
             });
             let list = list?;
             settings.places.extend(list.iter().map(|suite| suite.name).zip(positions(item)));
@@ -223,7 +238,7 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         }
         "curve_preferences" => {
             let list = list(item, "curve_preferences", |name| {
-                names::group(name).ok_or_else(|| format!("unrecognized curve preference {name}"))
+                group(name).ok_or_else(|| format!("unrecognized curve preference {name}"))
             });
             let list = list?;
             settings.places.extend(list.iter().map(|group| group.name).zip(positions(item)));

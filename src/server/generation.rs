@@ -75,6 +75,23 @@ impl Generation {
         &self.info
     }
 
+    /// What this configuration does outside of the FIPS module, or unprotected: true in FIPS mode,
+    /// and the administrator's to accept.
+    pub fn outside_fips(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        if self.acceptor.is_none() || self.options.allow_non_tls {
+            texts.push("the client listener accepts connections without TLS".to_owned());
+        }
+        if self.options.http.is_some() {
+            texts.push("the monitoring listener serves without TLS".to_owned());
+        }
+        if self.options.has_bcrypt_passwords() {
+            let text = "bcrypt passwords are checked outside of the module; use 'natssl passwd'";
+            texts.push(text.to_owned());
+        }
+        texts
+    }
+
     /// INFO for one connection.
     pub(super) fn info_for(&self, handle: &Handle) -> Info {
         Info {

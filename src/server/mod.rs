@@ -1,11 +1,15 @@
 //! What connections share.
 
+mod alarms;
 pub mod counters;
 mod generation;
+mod proofs;
 mod registry;
 
+pub use alarms::{Alarm, AlarmKind, Alarms};
 pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
+pub use proofs::{Proof, Proofs};
 pub use registry::{Closed, Registry};
 
 use crate::account::Account;
@@ -13,6 +17,7 @@ use crate::log::RateLimited;
 use crate::options::Options;
 use crate::proto::info::Info;
 use crate::session::{CloseReason, Handle};
+use crate::tls::Tally;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -31,12 +36,22 @@ pub struct Identity {
     pub started: jiff::Timestamp,
 }
 
+/// Handshakes by listener.
+#[derive(Default)]
+pub struct Handshakes {
+    pub clients: Tally,
+    pub monitor: Tally,
+}
+
 pub struct Server {
     pub identity: Identity,
     /// The bound port of the client listener.
     pub port: u16,
     pub account: Arc<Account>,
     pub counters: Counters,
+    pub handshakes: Handshakes,
+    pub alarms: Alarms,
+    pub proofs: Proofs,
     pub registry: Registry,
     generation: RwLock<Arc<Generation>>,
     /// Number of the generation, readable without the lock.
@@ -55,6 +70,9 @@ impl Server {
         Self {
             account,
             counters: Counters::default(),
+            handshakes: Handshakes::default(),
+            alarms: Alarms::default(),
+            proofs: Proofs::default(),
             registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),

@@ -51,9 +51,12 @@ impl Client {
         self.generation.auth.decide(&self.connect, &arrival)
     }
 
-    /// Does the listener turn certificates into users?
+    /// Does the listener turn certificates into users, for the name this client asked for?
     pub(super) fn maps(&self) -> bool {
+        let peer = self.handle.peer().map(|peer| &**peer);
+        let acceptor = self.generation.acceptor.as_ref();
         self.generation.options.mapping != Mapping::Off
+            && acceptor.is_none_or(|acceptor| acceptor.identifies(peer))
     }
 
     /// The outcome of a [`PasswordCheck`].

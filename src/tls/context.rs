@@ -35,6 +35,8 @@ pub struct Plan<'a> {
     pub level: Level,
     /// How long sessions may be resumed; `None`: not at all.
     pub session_timeout: Option<Duration>,
+    /// Told apart from the contexts of other names by this, beside the keys of the tickets.
+    pub number: u32,
     /// At least OpenSSL 3.5: groups may be tiered, so that a hybrid both know is always used.
     pub tiers: bool,
 }
@@ -143,7 +145,8 @@ fn resumption(builder: &mut SslContextBuilder, plan: &Plan<'_>) -> Result<(), Se
         return step("no tickets", builder.set_num_tickets(0));
     }
     builder.clear_options(SslOptions::NO_TICKET);
-    step("the session id context", builder.set_session_id_context(b"natssl"))?;
+    let id = format!("natssl {}", plan.number);
+    step("the session id context", builder.set_session_id_context(id.as_bytes()))?;
     if let Some(timeout) = plan.session_timeout {
         ffi::set_session_timeout(builder, timeout);
     }

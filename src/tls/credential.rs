@@ -1,6 +1,7 @@
 //! Certificate chains with their keys: loading, checking, and the choice among several.
 
 use super::error::{PairError, SetupError};
+use super::named;
 use super::names::{KeyKind, Version};
 use super::policy::Policy;
 use super::settings::{CertificateFiles, Settings};
@@ -194,7 +195,7 @@ pub fn choose(credentials: &[Credential], policy: &Policy, hello: Option<&Client
 
 impl Credential {
     fn suits(&self, policy: &Policy, hello: &ClientHello) -> bool {
-        let covers = |name: &String| self.names.iter().any(|known| name_matches(known, name));
+        let covers = |name: &String| self.names.iter().any(|known| named::covers(known, name));
         if !hello.server_name.as_ref().is_none_or(covers) {
             return false;
         }
@@ -236,26 +237,9 @@ impl Credential {
     }
 }
 
-/// A leftmost `*` label stands for exactly one label (RFC 6125 section 6.4.3).
-fn name_matches(pattern: &str, name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    match pattern.strip_prefix("*.") {
-        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
-        None => pattern == name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wildcard_names_cover_one_label() {
-        assert!(name_matches("*.example.com", "a.example.com"));
-        assert!(!name_matches("*.example.com", "a.b.example.com"));
-        assert!(!name_matches("*.example.com", "example.com"));
-        assert!(name_matches("a.example.com", "a.example.com."));
-    }
 
     #[test]
     fn labels_are_found_among_other_text() {

@@ -3,6 +3,7 @@
 //! COMPAT: texts are those of nats-server (Go) wherever it has one; operators grep for them.
 
 use super::crl::CrlError;
+use super::settings::NamedSettings;
 use super::sniff::ClientHello;
 use crate::conf::Position;
 use openssl::error::ErrorStack;
@@ -65,6 +66,12 @@ pub enum SetupError {
         step: &'static str,
         source: ErrorStack,
     },
+    /// One of these, in a block of `server_names`.
+    Named {
+        names: String,
+        place: Position,
+        error: Box<Self>,
+    },
 }
 
 /// What a configuration asks for beyond the FIPS policy.
@@ -90,8 +97,15 @@ impl SetupError {
     pub fn place(&self) -> Option<&Position> {
         match self {
             Self::NotApproved { place, .. } => place.as_ref(),
+            Self::Named { place, error, .. } => error.place().or(Some(place)),
             _ => None,
         }
+    }
+
+    pub(super) fn of_names(self, named: &NamedSettings) -> Self {
+        let names: Vec<_> = named.names.iter().map(|name| name.text()).collect();
+        let place = named.place.clone();
+        Self::Named { names: names.join(", "), place, error: Box::new(self) }
     }
 }
 
@@ -155,6 +169,7 @@ impl fmt::Display for SetupError {
                 };
                 write!(f, "{call} {}: {}", path.display(), io_text(source))
             }
+            Self::Named { names, error, .. } => write!(f, "server_names {names}: {error}"),
             Self::Pair { index, count, reason } if *count > 1 => {
                 write!(f, "error parsing X509 certificate/key pair {}/{count}: {reason}", index + 1)
             }
@@ -316,6 +331,26 @@ impl HandshakeError {
             Self::Alert(_) => "the client sent an alert",
             Self::Io(_) => "connection error",
             Self::Protocol(_) => "protocol error",
+        }
+    }
+
+    /// The same as one word that never changes, for counters and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotTls => "not_tls",
+            Self::Timeout => "timeout",
+            Self::Eof => "client_closed",
+            Self::NoCertificateConfigured => "no_certificate_configured",
+            Self::NoClientCertificate => "no_client_certificate",
+            Self::Verify(_) => "client_certificate_refused",
+            Self::NotPinned { .. } => "not_pinned",
+            Self::Version { .. } => "no_common_version",
+            Self::NoSharedSuite { .. } => "no_common_cipher_suite",
+            Self::NoSharedGroup => "no_common_group",
+            Self::NoExtendedMasterSecret => "no_extended_master_secret",
+            Self::Alert(_) => "client_alert",
+            Self::Io(_) => "connection_error",
+            Self::Protocol(_) => "protocol_error",
         }
     }
 

@@ -30,13 +30,18 @@ impl OwnCertificate {
         DAYS.iter().filter(|days| left <= **days * DAY).count()
     }
 
+    /// What is told as long as it lasts, from 30 days before the end.
+    pub fn alarm(&self, now: i64) -> Option<String> {
+        let Self { subject, sha256, not_after, depth } = self;
+        let end = jiff::Timestamp::from_second(*not_after).unwrap_or_default();
+        (self.stage(now) > 0)
+            .then(|| format!("{} {subject:?} (SHA-256 {sha256}) ends {end}", which(*depth)))
+    }
+
     /// The warning, without the listener's name.
     fn text(&self, now: i64) -> String {
         let Self { subject, sha256, not_after, depth } = self;
-        let which = match depth {
-            0 => "certificate".to_owned(),
-            depth => format!("intermediate certificate {depth}"),
-        };
+        let which = which(*depth);
         let end = jiff::Timestamp::from_second(*not_after).unwrap_or_default();
         let when = match self.days_left(now) {
             ..0 => format!("has run out: it ended {end}"),
@@ -44,6 +49,13 @@ impl OwnCertificate {
             days => format!("runs out in {days} day{}: {end}", if days == 1 { "" } else { "s" }),
         };
         format!("{which} {subject:?} (SHA-256 {sha256}) {when}")
+    }
+}
+
+fn which(depth: usize) -> String {
+    match depth {
+        0 => "certificate".to_owned(),
+        depth => format!("intermediate certificate {depth}"),
     }
 }
 

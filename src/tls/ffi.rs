@@ -51,6 +51,8 @@ unsafe extern "C" {
     fn X509_get_X509_PUBKEY(x: *const openssl_sys::X509) -> *mut c_void;
     fn X509_check_ca(x: *mut openssl_sys::X509) -> c_int;
     fn i2d_X509_PUBKEY(key: *const c_void, out: *mut *mut u8) -> c_int;
+    fn SSL_get_signature_type_nid(ssl: *const openssl_sys::SSL, nid: *mut c_int) -> c_int;
+    fn SSL_get_peer_signature_type_nid(ssl: *const openssl_sys::SSL, nid: *mut c_int) -> c_int;
     fn EVP_default_properties_is_fips_enabled(libctx: *mut c_void) -> c_int;
     fn X509_NAME_ENTRY_set(entry: *const openssl_sys::X509_NAME_ENTRY) -> c_int;
 }
@@ -159,6 +161,39 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
         value if value & NO_NID != 0 => u16::try_from(value & 0xffff).ok(),
         _ => None,
     }
+}
+
+/// Whose signature in a handshake.
+#[derive(Clone, Copy)]
+pub enum Signer {
+    /// This side.
+    Own,
+    Peer,
+}
+
+/// NIDs of key type and digest (0: none of its own) of a signature made in the present handshake;
+/// `None`: none was, as when a session is resumed. SSL_get_signature_nid(3).
+pub fn signature(ssl: &SslRef, signer: Signer) -> Option<(c_int, c_int)> {
+    const SSL_CTRL_GET_PEER_SIGNATURE_NID: c_int = 108;
+    const SSL_CTRL_GET_SIGNATURE_NID: c_int = 132;
+    let (mut key, mut digest): (c_int, c_int) = (0, 0);
+    let control = match signer {
+        Signer::Own => SSL_CTRL_GET_SIGNATURE_NID,
+        Signer::Peer => SSL_CTRL_GET_PEER_SIGNATURE_NID,
+    };
+    // SAFETY: calls that write one int each, on a live object.
+    unsafe {
+        let found = match signer {
+            Signer::Own => SSL_get_signature_type_nid(ssl.as_ptr(), &raw mut key),
+            Signer::Peer => SSL_get_peer_signature_type_nid(ssl.as_ptr(), &raw mut key),
+        };
+        if found != 1 {
+            return None;
+        }
+        // Of Ed25519 there is no digest to tell.
+        openssl_sys::SSL_ctrl(ssl.as_ptr(), control, 0, (&raw mut digest).cast());
+    }
+    Some((key, digest))
 }
 
 /// Are the default properties of the library context `fips=yes`?

@@ -166,6 +166,29 @@ pub static SIGNATURES: [&str; 10] = [
     "RSA+SHA512",
 ];
 
+/// The name in [`SIGNATURES`] of a signature by key type and digest (NIDs of objects.h); `other`:
+/// none of them.
+pub(super) fn signature_by_nids(key: i32, digest: i32) -> &'static str {
+    let key = match key {
+        6 => "RSA",
+        912 => "RSA-PSS",
+        408 => "ECDSA",
+        1087 => "ed25519",
+        _ => return "other",
+    };
+    let digest = match digest {
+        672 => "SHA256",
+        673 => "SHA384",
+        674 => "SHA512",
+        _ => "",
+    };
+    let same = |name: &&&str| match name.split_once('+') {
+        Some((own, with)) => own == key && with == digest,
+        None => **name == key,
+    };
+    SIGNATURES.iter().find(same).copied().unwrap_or("other")
+}
+
 pub fn suite(name: &str) -> Option<&'static Suite> {
     SUITES.iter().find(|suite| suite.name == name)
 }

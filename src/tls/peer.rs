@@ -19,6 +19,11 @@ pub struct Peer {
     pub suite: String,
     /// nats-server's name of the group, or its code point.
     pub group: String,
+    /// How this side proved its key, in OpenSSL's words (`ECDSA+SHA256`); empty: not at all,
+    /// because a session was resumed.
+    pub signature: &'static str,
+    /// How the peer proved its own; empty: it showed no certificate.
+    pub peer_signature: &'static str,
     pub server_name: Option<String>,
     pub resumed: bool,
     /// Certificates as sent, leaf first.
@@ -94,6 +99,10 @@ impl Peer {
             }
             chain = keep_chain.then(|| PeerChain::of(&sent)).flatten();
         }
+        let signature = |signer| match ffi::signature(ssl, signer) {
+            Some((key, digest)) => names::signature_by_nids(key, digest),
+            None => "",
+        };
         Self {
             version: match ssl.version2() {
                 Some(openssl::ssl::SslVersion::TLS1_3) => "1.3",
@@ -101,6 +110,8 @@ impl Peer {
             },
             suite,
             group,
+            signature: signature(ffi::Signer::Own),
+            peer_signature: signature(ffi::Signer::Peer),
             server_name: ssl.servername(NameType::HOST_NAME).map(str::to_owned),
             resumed: ssl.session_reused(),
             certificates,

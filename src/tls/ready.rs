@@ -4,6 +4,7 @@ use super::fips::reason::{Reason, Refusal};
 use super::fips::{self, Evidence, Level};
 use super::provider::Inventory;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Proof that the cryptographic library is up, that the FIPS module is in force where it must be,
 /// and what the library offers. Copy it freely; only [`start`] makes one.
@@ -33,13 +34,20 @@ impl Ready {
         self.state.evidence.level
     }
 
-    /// The proof once more, now. Runs the module's self-tests: some 10 to 500 ms.
+    /// The proof once more, now. Runs the module's self-tests: some 10 to 500 ms. A module that
+    /// failed once is not believed again.
     pub fn prove_again(self) -> Evidence {
-        fips::prove_again(&self.state.evidence)
+        let evidence = fips::prove_again(&self.state.evidence);
+        if !evidence.reasons.is_empty() {
+            FAILED_LATER.store(true, Ordering::Release);
+        }
+        evidence
     }
 }
 
 static STATE: OnceLock<Result<State, Refusal>> = OnceLock::new();
+/// A proof after the start failed.
+static FAILED_LATER: AtomicBool = AtomicBool::new(false);
 
 /// The policy in force, for what is asked before anybody hands out a [`Ready`].
 pub(super) fn level() -> Level {
@@ -49,9 +57,10 @@ pub(super) fn level() -> Level {
     }
 }
 
-/// Is this the fips build with its module proven?
+/// Is this the fips build with its module proven, at the start and ever since?
 pub fn fips_in_force() -> bool {
-    matches!(STATE.get(), Some(Ok(state)) if state.evidence.in_force())
+    let proven = matches!(STATE.get(), Some(Ok(state)) if state.evidence.in_force());
+    proven && !FAILED_LATER.load(Ordering::Acquire)
 }
 
 /// Starts the library, in the fips build with its module, and probes it. The first statement of

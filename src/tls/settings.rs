@@ -1,6 +1,7 @@
 //! The `tls {}` block as a type: what the operator asked for, not yet what the library can do.
 
 use super::crl::CrlCheck;
+use super::named::NamePattern;
 use super::names::{Group, Suite, Version};
 use super::pins::Pin;
 use crate::conf::Position;
@@ -94,6 +95,17 @@ pub struct Settings {
     pub handshake_first: HandshakeFirst,
     /// TLS connections admitted in a second; 0: unlimited.
     pub connection_rate_limit: u64,
+    /// `server_names`: what holds for clients that ask for certain names.
+    pub named: Vec<NamedSettings>,
+}
+
+/// What holds for clients that ask for one of `names`. nats-server has no such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSettings {
+    pub names: Vec<NamePattern>,
+    pub place: Position,
+    /// Whole: what the block did not say is copied from the one around it.
+    pub settings: Settings,
 }
 
 impl Default for Settings {
@@ -120,11 +132,37 @@ impl Default for Settings {
             timeout: crate::limits::TLS_TIMEOUT,
             handshake_first: HandshakeFirst::No,
             connection_rate_limit: 0,
+            named: Vec::new(),
         }
     }
 }
 
 impl Settings {
+    /// These and those of single names.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.named.iter().map(|named| &named.settings))
+    }
+
+    /// Do both trust the same clients, by the same files?
+    pub(super) fn trusts_like(&self, other: &Self) -> bool {
+        let parts = |s: &Self| {
+            let lists = (s.crl_files.clone(), s.crl_dir.clone(), s.crl_check, s.crl_soft);
+            (s.verify, s.ca_file.clone(), lists)
+        };
+        parts(self) == parts(other)
+    }
+
+    /// As these, but asking nobody for a certificate.
+    pub fn without_clients(mut self) -> Self {
+        self.verify = false;
+        self.identify = false;
+        self.pins = Vec::new();
+        for named in &mut self.named {
+            named.settings = std::mem::take(&mut named.settings).without_clients();
+        }
+        self
+    }
+
     /// Where a suite or group was named.
     pub(super) fn place(&self, name: &str) -> Option<Position> {
         let place = self.places.iter().find(|(known, _)| *known == name);

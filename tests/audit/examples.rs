@@ -84,7 +84,7 @@ fn the_documentation_s_examples_are_read() {
         for (i, block) in text.split("```").skip(1).step_by(2).enumerate() {
             let block = block.split_once('\n').map_or("", |(_, block)| block);
             // Sessions and sketches of the language are none.
-            let is_none = block.lines().any(|line| line.starts_with("$ ") || line.contains("..."));
+            let is_none = block.lines().any(|line| line.starts_with("$ ") || line.trim() == "...");
             if is_none || !block.lines().any(|line| line.trim_start().starts_with("tls {")) {
                 continue;
             }

@@ -171,7 +171,7 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// nats-server's keys of `tls {}`, then natssl's own.
-const TLS_KEYS: [&str; 38] = [
+const TLS_KEYS: [&str; 39] = [
     "cert_file",
     "key_file",
     "certs",
@@ -210,6 +210,7 @@ const TLS_KEYS: [&str; 38] = [
     "crl_check",
     "crl_policy",
     "expired_peer",
+    "server_names",
 ];
 
 /// Passes where no switch is on.

@@ -49,6 +49,7 @@ fn steps(evidence: &mut Evidence) -> Result<(), Reason> {
     evidence.level = settings.level;
     evidence.settings_file.clone_from(&settings.file);
     evidence.demands = settings.demands;
+    evidence.recheck = settings.recheck;
     let noted = initialise(settings.level)?;
     if ffi::fips_property() {
         evidence.route = Route::System;

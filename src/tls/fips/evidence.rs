@@ -3,7 +3,7 @@
 
 use super::module::Module;
 use super::reason::Reason;
-use super::settings::Demands;
+use super::settings::{Demands, Recheck};
 use super::{Level, VERSION, VERSION_SUFFIX};
 use crate::tls::ffi::fips::{Kind, ProviderFacts};
 use serde::Serialize;
@@ -20,6 +20,7 @@ pub struct Evidence {
     /// The administrator's settings file, where there is one.
     pub settings_file: Option<PathBuf>,
     pub demands: Demands,
+    pub recheck: Recheck,
     pub kernel: Kernel,
     /// Who put the module in force.
     pub route: Route,

@@ -8,6 +8,8 @@
 //! module_config: /etc/natssl/fipsmodule.cnf    # written by openssl fipsinstall
 //! kernel: any                                  # or required
 //! certificate: any                             # or required
+//! recheck: "24h"                               # the proof once more, or never
+//! recheck_failed: stop                         # or log
 //! ```
 
 use super::Level;
@@ -40,6 +42,21 @@ pub struct Demands {
     pub certificate: bool,
 }
 
+/// The proof while the server runs, self-tests included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Recheck {
+    /// Seconds from one to the next; absent: never.
+    pub seconds: Option<u64>,
+    /// Stop serving when it fails, and not only say so.
+    pub stop: bool,
+}
+
+impl Default for Recheck {
+    fn default() -> Self {
+        Self { seconds: Some(24 * 60 * 60), stop: true }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FipsSettings {
     /// The settings file, where there is one.
@@ -49,6 +66,7 @@ pub struct FipsSettings {
     pub module: Option<PathBuf>,
     pub module_config: Option<PathBuf>,
     pub demands: Demands,
+    pub recheck: Recheck,
 }
 
 /// Reads a file without variables of the environment.
@@ -128,10 +146,18 @@ impl FipsSettings {
             "module_config" => self.module_config = path()?,
             "kernel" => self.demands.kernel = choice("required", "any")?,
             "certificate" => self.demands.certificate = choice("required", "any")?,
+            "recheck" => {
+                self.recheck.seconds = interval(value).ok_or_else(|| {
+                    wrong(format!(
+                        "'recheck' is '{value}'; allowed: a time between 1s and 8760h, or never"
+                    ))
+                })?;
+            }
+            "recheck_failed" => self.recheck.stop = choice("stop", "log")?,
             other => {
                 return Err(wrong(format!(
                     "unknown key '{other}'; allowed: level, module, module_config, kernel, \
-                     certificate"
+                     certificate, recheck, recheck_failed"
                 )));
             }
         }
@@ -154,6 +180,22 @@ impl FipsSettings {
         let own = || PathBuf::from(folder(Folder::Modules)).join("fips.so");
         self.module.clone().unwrap_or_else(own)
     }
+}
+
+/// `30s`, `10m`, `24h`; `Some(None)`: never.
+fn interval(text: &str) -> Option<Option<u64>> {
+    const YEAR: u64 = 8760 * 60 * 60;
+    if text == "never" {
+        return Some(None);
+    }
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return None,
+    };
+    let seconds = text[..text.len() - 1].parse::<u64>().ok()?.checked_mul(unit)?;
+    (1..=YEAR).contains(&seconds).then_some(Some(seconds))
 }
 
 fn level(text: &str) -> Option<Level> {
@@ -313,12 +355,20 @@ mod tests {
         assert_eq!(good.level, Level::FipsStrict);
         assert_eq!(good.module.as_deref(), Some(Path::new("/x/fips.so")));
         assert!(good.demands.kernel && !good.demands.certificate);
+        assert_eq!(good.recheck, Recheck::default());
+        let often = read("recheck: \"90s\"\nrecheck_failed: log\n").unwrap();
+        assert_eq!(often.recheck, Recheck { seconds: Some(90), stop: false });
+        assert_eq!(read("recheck: never\n").unwrap().recheck.seconds, None);
         for (text, want) in [
             ("level: off\n", "must be a text"),
             ("level: default\n", "allowed: fips, fips_strict"),
             ("module: fips.so\n", "absolute path"),
             ("\nkernel: maybe\n", "fips.conf:2:"),
             ("certificate: true\n", "must be a text"),
+            ("recheck: 0s\n", "between 1s and 8760h"),
+            ("recheck: 9000h\n", "between 1s and 8760h"),
+            ("recheck: \"1ä\"\n", "between 1s and 8760h"),
+            ("recheck_failed: ignore\n", "allowed: stop, log"),
             ("providers: none\n", "unknown key 'providers'"),
             ("level {\n", "fips.conf:"),
         ] {

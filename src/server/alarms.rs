@@ -1,0 +1,73 @@
+//! What is wrong with the running server and waits for somebody to mend it: raised once, taken back
+//! when it is over, shown by monitoring in between.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmKind {
+    /// The files of `tls` cannot be used; those of before are served.
+    TlsFiles,
+    /// A certificate of the server's own runs out within 30 days, or has.
+    CertificateExpiry,
+    /// The proof of the FIPS module failed while the server ran.
+    FipsProof,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alarm {
+    pub kind: AlarmKind,
+    /// RFC 3339.
+    pub since: String,
+    pub text: String,
+}
+
+#[derive(Default)]
+pub struct Alarms(Mutex<BTreeMap<AlarmKind, Vec<Alarm>>>);
+
+impl Alarms {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<AlarmKind, Vec<Alarm>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These are all alarms of `kind` now. One that says what it said before keeps its time.
+    pub fn set(&self, kind: AlarmKind, texts: Vec<String>, now: jiff::Timestamp) {
+        let mut alarms = self.lock();
+        let before = alarms.remove(&kind).unwrap_or_default();
+        let now = now.to_string();
+        let alarm = |text: String| {
+            let old = before.iter().find(|old| old.text == text);
+            let since = old.map_or_else(|| now.clone(), |old| old.since.clone());
+            Alarm { kind, since, text }
+        };
+        alarms.insert(kind, texts.into_iter().map(alarm).collect());
+    }
+
+    pub fn all(&self) -> Vec<Alarm> {
+        self.lock().values().flatten().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_stay_until_they_are_taken_back() {
+        let alarms = Alarms::default();
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        alarms.set(AlarmKind::TlsFiles, vec!["a".to_owned()], at(1));
+        let since = alarms.all()[0].since.clone();
+        alarms.set(AlarmKind::CertificateExpiry, vec!["b".to_owned()], at(2));
+        alarms.set(AlarmKind::TlsFiles, vec!["a".to_owned(), "c".to_owned()], at(3));
+        let all = alarms.all();
+        let texts: Vec<_> = all.iter().map(|alarm| alarm.text.as_str()).collect();
+        assert_eq!(texts, ["a", "c", "b"]);
+        assert_eq!(all[0].since, since);
+        assert_ne!(all[1].since, since);
+        alarms.set(AlarmKind::TlsFiles, Vec::new(), at(4));
+        assert_eq!(alarms.all().len(), 1);
+    }
+}

@@ -1,0 +1,170 @@
+//! What monitoring says about TLS: listeners, handshakes, alarms.
+
+use crate::common::pki::Pki;
+use crate::common::raw::{Raw, TlsOptions};
+use crate::common::server::{Kind, Server};
+use crate::resumption::Client;
+use openssl::ssl::SslVersion;
+use serde_json::Value;
+use std::sync::Arc;
+
+fn config(pki: &Pki, tls: &str) -> String {
+    let (server, ca) = (&pki.server, &pki.ca);
+    format!(
+        "http: \"127.0.0.1:-1\"\ntls {{\ncert_file: {:?}\nkey_file: {:?}\nca_file: {ca:?}\n{tls}\n}}\n",
+        server.cert, server.key
+    )
+}
+
+fn get(server: &Server, path: &str) -> Value {
+    let (status, body) = server.http_get(path);
+    assert_eq!(status, 200, "{path}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// The client listener of `/tlsz` once `ready` is true of it: counters follow their handshakes.
+fn client_listener(server: &Server, ready: impl Fn(&Value) -> bool) -> Value {
+    let end = std::time::Instant::now() + crate::common::PATIENCE;
+    loop {
+        let listener = get(server, "/tlsz")["listeners"][0].take();
+        if ready(&listener["handshakes"]) {
+            return listener;
+        }
+        assert!(std::time::Instant::now() < end, "{listener:#}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn handshakes_are_counted_by_what_came_of_them() {
+    let pki = Pki::shared();
+    let server = Server::start(Kind::Natssl, &config(&pki, ""));
+    let connect = |options: &TlsOptions| {
+        let (mut raw, _) = Raw::connect_tls(server.addr(), options);
+        raw.send("CONNECT {\"verbose\":false}\r\n");
+        raw.barrier();
+    };
+    let tls12 = || TlsOptions::version(SslVersion::TLS1_2);
+    for _ in 0..3 {
+        connect(&TlsOptions::version(SslVersion::TLS1_3).groups("P-256"));
+    }
+    connect(&tls12().suites("ECDHE-ECDSA-AES256-GCM-SHA384").groups("P-384:P-256"));
+    let resumer = Client::new(SslVersion::TLS1_3, None);
+    assert_eq!(resumer.resumes_as(&server, None), Some(false));
+    assert_eq!(resumer.resumes_as(&server, None), Some(true));
+    // Two that fail, for two reasons.
+    for options in [tls12().suites("AES128-SHA"), tls12().groups("X448")] {
+        let mut raw = Raw::connect(server.addr());
+        raw.expect_line();
+        assert!(!raw.start_tls(&options));
+    }
+    let listener = client_listener(&server, |h| h["completed"] == 6 && h["failed"] == 2);
+    let handshakes = &listener["handshakes"];
+    assert_eq!(handshakes["resumed"], 1);
+    assert_eq!(handshakes["outside_policy"], 0);
+    assert_eq!(handshakes["by_version"], serde_json::json!({"1.2": 1, "1.3": 5}));
+    assert_eq!(handshakes["by_cipher_suite"]["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"], 1);
+    assert_eq!(handshakes["by_group"]["CurveP256"], 3);
+    assert_eq!(handshakes["by_group"]["CurveP384"], 1);
+    assert_eq!(handshakes["by_signature"], serde_json::json!({"ECDSA+SHA256": 5}));
+    assert_eq!(handshakes["failures"]["no_common_cipher_suite"], 2);
+    let combinations = handshakes["combinations"].as_array().unwrap();
+    let sum: u64 = combinations.iter().map(|c| c["count"].as_u64().unwrap()).sum();
+    assert_eq!(sum, 6);
+    assert_eq!(listener["profiles"][0]["certificates"][0]["depth"], 0);
+    // A reload forgets nothing.
+    let from = server.log_len();
+    server.reload(&config(&pki, "min_version: \"1.3\""));
+    server.log_since(from, "Reloaded server configuration");
+    let listener = client_listener(&server, |_| true);
+    assert_eq!(listener["handshakes"]["completed"], 6);
+    assert_eq!(listener["profiles"][0]["min_version"], "1.3");
+    let suites = listener["profiles"][0]["cipher_suites"].as_array().unwrap();
+    assert!(suites.iter().all(|suite| !suite.as_str().unwrap().contains("_WITH_")), "{suites:?}");
+}
+
+#[test]
+fn client_certificates_are_in_the_counts() {
+    let pki = Pki::shared();
+    let server = Server::start(Kind::Natssl, &config(&pki, "verify: true"));
+    for pair in [&pki.client, &pki.client_rsa] {
+        let (mut raw, _) = Raw::connect_tls(server.addr(), &TlsOptions::default().identity(pair));
+        raw.send("CONNECT {\"verbose\":false}\r\n");
+        raw.barrier();
+    }
+    let options = TlsOptions::version(SslVersion::TLS1_2);
+    let mut raw = Raw::connect(server.addr());
+    raw.expect_line();
+    assert!(!raw.start_tls(&options), "no certificate");
+    let listener = client_listener(&server, |h| h["completed"] == 2 && h["failed"] == 1);
+    let handshakes = &listener["handshakes"];
+    assert_eq!(handshakes["by_client_signature"]["ECDSA+SHA256"], 1);
+    assert_eq!(handshakes["by_client_signature"]["RSA-PSS+SHA256"], 1);
+    assert_eq!(handshakes["failures"], serde_json::json!({"no_client_certificate": 1}));
+    assert_eq!(handshakes["outside_policy"], 0);
+    assert_eq!(listener["profiles"][0]["verify"], true);
+}
+
+#[test]
+fn what_has_to_be_mended_is_an_alarm_until_it_is() {
+    let pki = Arc::new(Pki::new());
+    let server = Server::start(Kind::Natssl, &config(&pki, ""));
+    // The certificates of the tests run out soon, which is an alarm, too.
+    let alarm = |path: &str| {
+        let all = get(&server, path)["alarms"].take();
+        let all = all.as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|alarm| alarm["kind"] == "tls_files")
+    };
+    assert_eq!(alarm("/varz"), None);
+    let key = std::fs::read(&pki.server.key).unwrap();
+    let put = |bytes: &[u8]| {
+        let part = pki.dir().join("part");
+        std::fs::write(&part, bytes).unwrap();
+        std::fs::rename(&part, &pki.server.key).unwrap();
+    };
+    put(b"half a key");
+    server.wait_for_log("cannot be used yet");
+    let until = |path: &str, there: bool| {
+        let end = std::time::Instant::now() + crate::common::PATIENCE;
+        while alarm(path).is_some() != there {
+            assert!(std::time::Instant::now() < end, "{path}: {:?}", alarm(path));
+            std::thread::yield_now();
+        }
+    };
+    for path in ["/tlsz", "/varz"] {
+        until(path, true);
+        let text = alarm(path).unwrap()["text"].to_string();
+        assert!(text.contains("tls: failed to find any PEM data in key input"), "{text}");
+    }
+    put(&key);
+    server.wait_for_log("can be used again");
+    until("/tlsz", false);
+    until("/varz", false);
+}
+
+#[test]
+fn a_certificate_that_runs_out_is_an_alarm() {
+    let pki = Pki::shared();
+    let pair = &pki.server_expired;
+    let text = format!(
+        "http: \"127.0.0.1:-1\"\ntls {{\ncert_file: {:?}\nkey_file: {:?}\n}}\n",
+        pair.cert, pair.key
+    );
+    let server = Server::start(Kind::Natssl, &text);
+    let tlsz = get(&server, "/tlsz");
+    assert_eq!(tlsz["alarms"][0]["kind"], "certificate_expiry");
+    assert!(tlsz["listeners"][0]["profiles"][0]["certificates"][0]["days_left"].as_i64() < Some(0));
+}
+
+#[test]
+fn without_the_module_nothing_claims_fips() {
+    let pki = Pki::shared();
+    let server = Server::start(Kind::Natssl, &config(&pki, ""));
+    let fipsz = get(&server, "/fipsz");
+    assert_eq!(fipsz["fips"], false);
+    if fipsz["level"] == "off" {
+        assert_eq!(fipsz["within_policy"], false);
+        assert!(fipsz["proofs"]["every_seconds"].is_null());
+    }
+    assert_eq!(fipsz["listeners"][0]["listener"], "client");
+}
