@@ -133,6 +133,7 @@ impl Made {
             ("rsa2048", rsa(2048)),
             ("rsa3072", rsa(3072)),
             ("k256", ec(Nid::SECP256K1)),
+            ("p521", ec(Nid::SECP521R1)),
             ("ed25519", PKey::generate_ed25519().unwrap()),
         ] {
             leaf(name, key, &root, good());

@@ -5,9 +5,11 @@
 use super::made::configuration;
 use super::{made, run};
 use natssl::audit::report::Finding;
-use natssl::audit::{Host, Profile, Report, rules};
+use natssl::audit::{Host, Profile, Report, audit, rules};
+use natssl::conf::{self, Map, Value};
+use natssl::net::FileSource;
 use natssl::tls::{inspect, names};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 struct Fixture {
@@ -163,5 +165,69 @@ fn the_fips_profile_finds_the_suites_natssl_refuses() {
         let own = report.findings.iter().filter(|f| f.rule.id != "NS-SUI-013").find(told);
         let refused = inspect::refused_in_fips(suite).is_some();
         assert_eq!(own.is_some(), refused, "{}", suite.name);
+    }
+}
+
+/// Whatever stands where something else should: no crash, and every rule is accounted for.
+#[test]
+fn values_of_the_wrong_type_are_no_crash() {
+    let made = made();
+    let expected = rules::all().count();
+    let mut turn = 0;
+    for (i, fixture) in fixtures().into_iter().enumerate().step_by(3) {
+        let name = format!("wrong-{i}.conf");
+        let file = configuration(made, &name, &fixture.text, fixture.mode);
+        let file = file.to_str().unwrap();
+        let whole = conf::parse(&FileSource, file).unwrap();
+        for path in paths(&whole.root) {
+            turn += 1;
+            let mut document = whole.clone();
+            document.root = with(&whole.root, &path, turn);
+            let ready = natssl::tls::start().unwrap();
+            let report = audit(ready, &document, file, &Profile::ALL, None, inspect::now());
+            let told = report.findings.iter().chain(&report.unknown).map(|f| f.rule.id);
+            let others = report.passed.iter().chain(&report.inapplicable).map(|rule| rule.id);
+            let ids: BTreeSet<_> = told.chain(others).collect();
+            assert_eq!(ids.len(), expected, "{path:?} in\n{}", fixture.text);
+        }
+    }
+    assert!(turn > 300, "{turn}");
+}
+
+/// The places of all entries, two levels deep.
+fn paths(root: &Map) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for entry in root {
+        paths.push(vec![entry.key.clone()]);
+        if let Value::Map(map) = &entry.item.value {
+            paths.extend(map.iter().map(|inner| vec![entry.key.clone(), inner.key.clone()]));
+        }
+    }
+    paths
+}
+
+/// The map with another type at the place.
+fn with(map: &Map, path: &[String], turn: usize) -> Map {
+    let replaced = |entry: &conf::Entry| {
+        let mut entry = entry.clone();
+        if entry.key == path[0] {
+            entry.item.value = match &entry.item.value {
+                Value::Map(inner) if path.len() > 1 => Value::Map(with(inner, &path[1..], turn)),
+                _ => other(turn),
+            };
+        }
+        entry
+    };
+    map.iter().map(replaced).collect()
+}
+
+fn other(turn: usize) -> Value {
+    match turn % 6 {
+        0 => Value::Bool(true),
+        1 => Value::Integer(-7),
+        2 => Value::Float(1.5),
+        3 => Value::String("\u{e9}:@/[".to_owned()),
+        4 => Value::Array(Vec::new()),
+        _ => Value::Map(Map::default()),
     }
 }

@@ -333,6 +333,20 @@ pub const RULES: &[Rule] = &[
         }),
         remedy: r#"cert_file: "/etc/nats/server.pem""#,
     },
+    Rule {
+        id: "NS-CRT-025",
+        title: "The key is on P-521, which is not in Mozilla's list",
+        severity: Severity::Low,
+        clauses: &[intermediate("certificate_curves"), modern("certificate_curves")],
+        check: Check::Chain(|chain, own, _, _| {
+            let key = &chain[0].key;
+            match key.kind {
+                KeyKind::Ecdsa => Outcome::pass_if(key.name != "ECDSA P-521", own.at, &key.name),
+                _ => Outcome::Absent,
+            }
+        }),
+        remedy: CERTIFICATE,
+    },
 ];
 
 /// Fails with what is `bad` about each certificate.
