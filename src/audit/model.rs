@@ -3,12 +3,13 @@
 
 use super::files::File;
 use super::tls::{List, Tls};
-use crate::conf::{Entry, Map, Position, Value};
+use crate::conf::{Document, Entry, Map, Position, Value};
 use crate::tls::Evidence;
 use std::net::IpAddr;
 
 /// Everything the rules look at.
 pub struct Model<'a> {
+    pub document: &'a Document,
     pub root: &'a Map,
     /// The first line of the file: where something is missing.
     pub start: Position,
@@ -175,15 +176,14 @@ impl Host {
 /// The entry of a key or one of its aliases, whatever their case. The last one counts.
 pub fn get<'a>(map: &'a Map, names: &[&str]) -> Option<&'a Entry> {
     let known = |entry: &&Entry| names.iter().any(|name| entry.key.eq_ignore_ascii_case(name));
-    map.iter().filter(known).last()
+    map.iter().rfind(known)
 }
 
 pub fn map_of<'a>(map: &'a Map, names: &[&str]) -> Option<(&'a Map, &'a Position)> {
-    match get(map, names)? {
-        Entry { item, position, .. } => match &item.value {
-            Value::Map(inner) => Some((inner, position)),
-            _ => None,
-        },
+    let entry = get(map, names)?;
+    match &entry.item.value {
+        Value::Map(inner) => Some((inner, &entry.position)),
+        _ => None,
     }
 }
 

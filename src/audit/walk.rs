@@ -20,6 +20,7 @@ pub fn walk<'a>(
 ) -> Model<'a> {
     let root = &document.root;
     let mut model = Model {
+        document,
         root,
         start: Position::new(Arc::from(file), 1, 0),
         endpoints: Vec::new(),

@@ -1,6 +1,9 @@
 //! Files the fixtures name: certificates good and bad, keys, CRLs, in a folder that goes at the end.
 //! `@name@` in a fixture becomes the path of the file `name`.
 
+// Keys for tests need not come from the provider in force.
+#![allow(clippy::disallowed_methods)]
+
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};

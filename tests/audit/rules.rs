@@ -30,9 +30,9 @@ fn fixtures() -> Vec<Fixture> {
         for line in std::fs::read_to_string(&file).unwrap().lines() {
             if line.starts_with("NS-") {
                 fixtures.push(head(line));
-            } else if line.starts_with("  ") {
+            } else if let Some(text) = line.strip_prefix("  ") {
                 let fixture = fixtures.last_mut().expect("a heading comes first");
-                fixture.text.push_str(&line[2..]);
+                fixture.text.push_str(text);
                 fixture.text.push('\n');
             } else {
                 assert!(line.is_empty() || line.starts_with('#'), "{}: {line:?}", file.display());

@@ -168,6 +168,28 @@ pub const RULES: &[Rule] = &[
         }),
         remedy: "correct the key",
     },
+    Rule {
+        id: "NS-OPS-013",
+        title: "natssl refuses a value: what was meant is not in force",
+        severity: Severity::High,
+        clauses: &[observed("'natssl -t' says the same")],
+        check: Check::Server(|model| {
+            let problems = crate::options::Options::default().read(model.document);
+            // What this version does not serve is no mistake.
+            let wrong = |problem: &&crate::options::Problem| {
+                problem.is_error() && !problem.text.contains("is not supported by this version")
+            };
+            let mut wrong = problems.iter().filter(wrong);
+            let Some(first) = wrong.next() else { return Outcome::Pass };
+            let more = wrong.count();
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            Outcome::fail(
+                first.position.as_ref().unwrap_or(&model.start),
+                format!("{}{more}", first.text),
+            )
+        }),
+        remedy: "correct the value",
+    },
 ];
 
 /// nats-server's keys of `tls {}`, then natssl's own.
