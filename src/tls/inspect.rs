@@ -34,6 +34,13 @@ pub struct Key {
     pub nist_curve: bool,
 }
 
+impl Key {
+    /// Could the library say what it is? Where not, nothing may be concluded from `kind`.
+    pub fn is_known(&self) -> bool {
+        self.bits > 0 || self.name == "ML-DSA-87"
+    }
+}
+
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {

@@ -170,6 +170,7 @@ impl Made {
         self.pair("withroot", &key, &[&cert, &middle.cert, &root.cert]);
         let rest = include_bytes!("ml-dsa-87.pem");
         self.put("mldsa.pem", rest, 0o644);
+        self.put("mldsa44.pem", include_bytes!("ml-dsa-44.pem"), 0o644);
         let many: Vec<u8> = (0..21)
             .flat_map(|i| {
                 authority(["a", "b", "c"][i % 3], p256(), None, -1, 90).cert.to_pem().unwrap()

@@ -153,3 +153,20 @@ fn the_documentation_has_the_table_of_rules() {
     }
     assert!(table == current, "natssl audit --list-rules --format markdown says otherwise");
 }
+
+/// Each finding stands in the file the value is in, and files are judged by what is in them.
+#[test]
+fn includes_have_places_of_their_own() {
+    let users = "authorization { users = [ { user: a, password: \"hunter2horse\" } ] }\n";
+    configuration(made(), "included/users.conf", users, 0o644);
+    let text = "port: 4222\ninclude \"included/users.conf\"\n";
+    let file = configuration(made(), "including.conf", text, 0o644);
+    let report = run(&file, &Profile::DEFAULT, None);
+    let places = |id: &str| {
+        let of = report.findings.iter().filter(|finding| finding.rule.id == id);
+        of.map(|finding| finding.at.as_ref().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let included = made().path("included/users.conf");
+    assert_eq!(places("NS-PWD-001"), [format!("{}:1:37", included.display())]);
+    assert_eq!(places("NS-FIL-002"), [format!("{}:1:0", included.display())]);
+}

@@ -49,7 +49,9 @@ impl Report {
     fn descriptor(&self, rule: &'static Rule) -> Value {
         let clauses: Vec<&Clause> = self.clauses(rule).collect();
         let places: Vec<String> = clauses.iter().map(|clause| clause.text()).collect();
-        let tags: Vec<_> = clauses.iter().map(|clause| clause.profile.name()).collect();
+        // Code hosts show what has this tag among the security alerts.
+        let mut tags = vec!["security"];
+        tags.extend(clauses.iter().map(|clause| clause.profile.name()));
         json!({
             "id": rule.id,
             "shortDescription": { "text": rule.title },
@@ -58,6 +60,7 @@ impl Report {
             "defaultConfiguration": { "level": level(rule.severity) },
             "properties": {
                 "tags": tags,
+                "security-severity": score(rule.severity),
                 "severity": rule.severity.name(),
                 "clauses": clauses.iter().map(|known| clause(known)).collect::<Vec<_>>(),
             },
@@ -99,6 +102,15 @@ fn level(severity: Severity) -> &'static str {
         Severity::High => "error",
         Severity::Medium => "warning",
         Severity::Low => "note",
+    }
+}
+
+/// What GitHub sorts by: 7 and more is high, 4 and more medium.
+fn score(severity: Severity) -> &'static str {
+    match severity {
+        Severity::High => "8.0",
+        Severity::Medium => "5.0",
+        Severity::Low => "2.0",
     }
 }
 

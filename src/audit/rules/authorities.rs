@@ -62,7 +62,13 @@ pub const RULES: &[Rule] = &[
                 KeyKind::Ecdsa => c.key.bits < 224,
                 KeyKind::Ed25519 | KeyKind::Other => false,
             };
-            each(bundle, weak, |c| format!("{}: {}", c.subject, c.key.name), tls)
+            let found = each(bundle, weak, |c| format!("{}: {}", c.subject, c.key.name), tls);
+            match (found, bundle.iter().find(|c| !c.key.is_known())) {
+                (Outcome::Pass, Some(odd)) => {
+                    Outcome::unknown(format!("the key of {} is {}", odd.subject, odd.key.name))
+                }
+                (outcome, _) => outcome,
+            }
         }),
         remedy: CA,
     },

@@ -44,7 +44,7 @@ pub const RULES: &[Rule] = &[
             intermediate("rsa_key_size"),
         ],
         check: Check::Chain(|chain, own, _, _| {
-            each(chain, own, |c| {
+            keys(chain, own, |c| {
                 (c.key.kind == KeyKind::Rsa && c.key.bits < 2048).then(|| c.key.name.clone())
             })
         }),
@@ -61,7 +61,7 @@ pub const RULES: &[Rule] = &[
             modern("certificate_curves"),
         ],
         check: Check::Chain(|chain, own, _, _| {
-            each(chain, own, |c| {
+            keys(chain, own, |c| {
                 (c.key.kind == KeyKind::Ecdsa && !c.key.nist_curve).then(|| c.key.name.clone())
             })
         }),
@@ -78,8 +78,7 @@ pub const RULES: &[Rule] = &[
             modern("certificate_types"),
         ],
         check: Check::Chain(|chain, own, _, _| {
-            let key = &chain[0].key;
-            Outcome::pass_if(key.kind != KeyKind::Ed25519, own.at, &key.name)
+            keys(&chain[..1], own, |c| (c.key.kind == KeyKind::Ed25519).then(|| c.key.name.clone()))
         }),
         remedy: CERTIFICATE,
     },
@@ -356,6 +355,16 @@ fn each(chain: &[Certificate], own: &Own, bad: impl Fn(&Certificate) -> Option<S
         Some(format!("certificate {} ({}): {bad}", i + 1, certificate.subject))
     });
     Outcome::all_good(own.at, &found.collect::<Vec<_>>())
+}
+
+/// As [`each`], about keys: undecided where the library cannot read one.
+fn keys(chain: &[Certificate], own: &Own, bad: impl Fn(&Certificate) -> Option<String>) -> Outcome {
+    match (each(chain, own, bad), chain.iter().find(|c| !c.key.is_known())) {
+        (Outcome::Pass, Some(odd)) => {
+            Outcome::unknown(format!("the key of {} is {}", odd.subject, odd.key.name))
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 fn advertised(chain: &[Certificate], _: &Own, tls: &Tls, model: &Model) -> Outcome {

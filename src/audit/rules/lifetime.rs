@@ -88,6 +88,9 @@ pub const RULES: &[Rule] = &[
         ],
         check: Check::Chain(|chain, own, _, _| {
             let weak = |c: &Certificate| c.key.kind == KeyKind::Rsa && c.key.bits < 3072;
+            if let Some(odd) = chain.iter().find(|c| !c.key.is_known()) {
+                return Outcome::unknown(format!("the key of {} is {}", odd.subject, odd.key.name));
+            }
             ended(chain, own, |c| weak(c) && c.not_after > END_OF_2030, "ends")
         }),
         remedy: CERTIFICATE,

@@ -20,11 +20,13 @@ pub const RULES: &[Rule] = &[
                 return Outcome::Absent;
             }
             let off = tls.is_off("session_tickets") || tls.verifies();
-            let value =
-                "'session_tickets' is on (natssl: on without 'verify'; nats-server: always)";
+            let (off, value) = match tls.kind.natssl_serves() {
+                true => (off, "'session_tickets' is on, as it is without 'verify'"),
+                false => (false, "nats-server has no switch for it"),
+            };
             Outcome::pass_if(off, tls.place(&["session_tickets"]), value)
         }),
-        remedy: "session_tickets: false",
+        remedy: "session_tickets: false (natssl)",
     },
     Rule {
         id: "NS-RES-002",

@@ -13,17 +13,7 @@ pub const RULES: &[Rule] = &[
         title: "Other ends' certificates are verified, and nothing says which are revoked",
         severity: Severity::Medium,
         clauses: &[base("RFC 5280 section 6.3"), sp("3.5.1")],
-        check: Check::Tls(|tls, _| {
-            if !tls.serves() || !tls.verifies() {
-                return Outcome::Absent;
-            }
-            let good = tls.has_lists() || asks_ocsp(tls);
-            Outcome::pass_if(
-                good,
-                tls.verify_place(),
-                "no 'crl_file', no 'crl_dir', no 'ocsp_peer'",
-            )
-        }),
+        check: Check::Tls(checked),
         remedy: r#"crl_file: "<the CRL of the CA>""#,
     },
     Rule {
@@ -144,6 +134,22 @@ pub const RULES: &[Rule] = &[
         }),
         remedy: "verify: true",
     },
+    Rule {
+        id: "NS-REV-011",
+        title: "'ocsp_peer' has no effect in this block",
+        severity: Severity::High,
+        clauses: &[observed(
+            "nats-server 2.15.1: not between servers, and MQTT has the clients' own",
+        )],
+        check: Check::Tls(|tls, _| {
+            if !asks_ocsp(tls) {
+                return Outcome::Absent;
+            }
+            let ignored = tls.kind.mutual() || tls.kind == Kind::Mqtt;
+            Outcome::pass_if(!ignored, tls.place(&["ocsp_peer"]), "on")
+        }),
+        remedy: "ocsp { mode: always } between servers; 'ocsp_peer' in the top 'tls' for MQTT",
+    },
 ];
 
 fn asks_ocsp(tls: &Tls) -> bool {
@@ -154,16 +160,32 @@ fn asks_ocsp(tls: &Tls) -> bool {
     }
 }
 
-fn staples(chain: &[Certificate], own: &Own, tls: &Tls, model: &Model) -> Outcome {
-    if !tls.serves() || !chain[0].has_ocsp || tls.kind == Kind::Route {
+fn checked(tls: &Tls, model: &Model) -> Outcome {
+    if !tls.serves() || !tls.verifies() {
         return Outcome::Absent;
     }
-    let on = match get(model.root, &["ocsp"]).map(|entry| &entry.item.value) {
+    // Servers check each other's staples.
+    let (good, value) = match tls.kind.mutual() {
+        true => (stapling(model), "no 'ocsp' between servers"),
+        false => (tls.has_lists() || asks_ocsp(tls), "no 'crl_file', no 'crl_dir', no 'ocsp_peer'"),
+    };
+    Outcome::pass_if(good, tls.verify_place(), value)
+}
+
+/// Is `ocsp` on?
+fn stapling(model: &Model) -> bool {
+    match get(model.root, &["ocsp"]).map(|entry| &entry.item.value) {
         Some(Value::Bool(on)) => *on,
         Some(Value::Map(map)) => {
             !text_of(map, &["mode"]).is_some_and(|(mode, _)| mode.eq_ignore_ascii_case("never"))
         }
         _ => false,
-    };
-    Outcome::pass_if(on, own.at, "'ocsp' is off or absent")
+    }
+}
+
+fn staples(chain: &[Certificate], own: &Own, tls: &Tls, model: &Model) -> Outcome {
+    if !tls.serves() || !chain[0].has_ocsp || tls.kind == Kind::Route {
+        return Outcome::Absent;
+    }
+    Outcome::pass_if(stapling(model), own.at, "'ocsp' is off or absent")
 }
