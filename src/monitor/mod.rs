@@ -73,7 +73,10 @@ impl Monitor {
                 }
                 Err(error) => {
                     self.server.handshakes.monitor.failed(&error);
-                    tracing::error!("monitoring: TLS handshake error from {address}: {error}");
+                    let hint = error.hint();
+                    tracing::error!(
+                        "monitoring: TLS handshake error from {address}: {error} (hint: {hint})"
+                    );
                     return;
                 }
             },

@@ -259,10 +259,11 @@ impl Listener {
             ),
             _ => {}
         }
+        let hint = error.hint();
         if error.is_probe() {
-            tracing::debug!("{label} - TLS handshake error: {error}");
+            tracing::debug!("{label} - TLS handshake error: {error} (hint: {hint})");
         } else if self.failures.count(handle.address.ip(), error.kind()) {
-            tracing::error!("{label} - TLS handshake error: {error}");
+            tracing::error!("{label} - TLS handshake error: {error} (hint: {hint})");
         }
     }
 }

@@ -63,7 +63,8 @@ pub fn close(handle: &Handle, failure: &VerifyFailure) {
         Some((subject, sha256)) => format!(" ({subject} SHA-256: {sha256})"),
         None => String::new(),
     };
-    tracing::error!("{label} - TLS certificate no longer accepted: {reason}{whose}");
+    let hint = failure.hint();
+    tracing::error!("{label} - TLS certificate no longer accepted: {reason}{whose} (hint: {hint})");
     handle.outbound.text(&write::error("TLS Certificate No Longer Accepted"));
     handle.outbound.close(CloseReason::CertificateRefused);
 }

@@ -12,7 +12,7 @@ use super::profile::Profile;
 use super::ready::Ready;
 use super::settings::{HandshakeFirst, NamedSettings, Settings};
 use super::sniff::{self, ClientHello, Gathered, Opening};
-use super::stream::{Socket, Stream};
+use super::stream::{self, Socket, Stream};
 use openssl::hash::{Hasher, MessageDigest};
 use openssl::ssl::{Ssl, SslVersion};
 use std::pin::Pin;
@@ -214,6 +214,7 @@ impl Acceptor {
         let Stream::Tls(tls) = &mut stream else { return Err(HandshakeError::NotTls) };
         let result = loop {
             let permit = gate.acquire().await;
+            stream::forget_errors();
             let step = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut **tls).poll_accept(cx)));
             let step = step.await;
             drop(permit);
@@ -230,7 +231,7 @@ impl Acceptor {
             }
             let finding = tls.ssl().ex_data(finding_index());
             let finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
-            return Err(HandshakeError::from_openssl(&error, hello.as_ref(), finding));
+            return Err(HandshakeError::from_openssl(&error, profile, hello.as_ref(), finding));
         }
         // POLICY: FIPS 140-3 IG D.Q: the key derivation of TLS 1.2 is approved only with RFC 7627.
         // Modules refuse it themselves where they have the switch; OpenSSL answers for 1.2 only.

@@ -7,6 +7,7 @@ use super::fips::Level;
 use super::names::Version;
 use super::policy::Policy;
 use super::provider;
+use super::stream;
 use super::trust::Trust;
 use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
@@ -194,12 +195,18 @@ pub(super) fn verify(context: &mut X509StoreContextRef) -> bool {
     let owner = ssl.map(|ssl| ssl.ssl_context().to_owned());
     let trust = owner.as_ref().zip(trust_index().ok()).and_then(|(owner, i)| owner.ex_data(i));
     // Without its trust nobody is trusted.
-    trust.is_some_and(|trust| trust.verify(context))
+    let good = trust.is_some_and(|trust| trust.verify(context));
+    if good {
+        // The handshake goes on, and what did not fit on the way is no error of it.
+        stream::forget_errors();
+    }
+    good
 }
 
 /// Records why a certificate was refused and turns the result into the one whose alert Go sends.
 fn judge(trust: &Trust, good: bool, context: &mut X509StoreContextRef) -> bool {
     if trust.accepts(good, context) {
+        stream::forget_errors();
         return true;
     }
     let (failure, result) = trust.explain(context);

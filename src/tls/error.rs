@@ -3,6 +3,8 @@
 //! COMPAT: texts are those of nats-server (Go) wherever it has one; operators grep for them.
 
 use super::crl::CrlError;
+use super::hint;
+use super::profile::Profile;
 use super::settings::NamedSettings;
 use super::sniff::ClientHello;
 use crate::conf::Position;
@@ -291,11 +293,17 @@ pub enum HandshakeError {
     },
     Version {
         offered: Vec<u16>,
+        /// The lowest that would do.
+        min: &'static str,
     },
+    /// `why`: what the two sides have, and what to change.
     NoSharedSuite {
         offered: Vec<u16>,
+        why: String,
     },
-    NoSharedGroup,
+    NoSharedGroup {
+        why: String,
+    },
     /// FIPS mode: a TLS 1.2 peer without RFC 7627.
     NoExtendedMasterSecret,
     /// The peer sent a fatal alert.
@@ -326,7 +334,7 @@ impl HandshakeError {
             Self::NotPinned { .. } => "certificate not pinned",
             Self::Version { .. } => "no common version",
             Self::NoSharedSuite { .. } => "no common cipher suite",
-            Self::NoSharedGroup => "no common group",
+            Self::NoSharedGroup { .. } => "no common group",
             Self::NoExtendedMasterSecret => "no extended master secret",
             Self::Alert(_) => "the client sent an alert",
             Self::Io(_) => "connection error",
@@ -346,7 +354,7 @@ impl HandshakeError {
             Self::NotPinned { .. } => "not_pinned",
             Self::Version { .. } => "no_common_version",
             Self::NoSharedSuite { .. } => "no_common_cipher_suite",
-            Self::NoSharedGroup => "no_common_group",
+            Self::NoSharedGroup { .. } => "no_common_group",
             Self::NoExtendedMasterSecret => "no_extended_master_secret",
             Self::Alert(_) => "client_alert",
             Self::Io(_) => "connection_error",
@@ -362,6 +370,7 @@ impl HandshakeError {
     /// Names what OpenSSL reported, with what the client had offered.
     pub(super) fn from_openssl(
         error: &openssl::ssl::Error,
+        profile: &Profile,
         hello: Option<&ClientHello>,
         verify: Option<VerifyFailure>,
     ) -> Self {
@@ -401,9 +410,16 @@ impl HandshakeError {
                 None => Self::Protocol(super::error::stack(stack)),
             },
             199 => Self::NoClientCertificate,
-            193 => Self::NoSharedSuite { offered: offered(|h| &h.suites) },
-            258 | 252 => Self::Version { offered: offered(|h| &h.versions) },
-            101 | 295 | 410 => Self::NoSharedGroup,
+            193 => Self::NoSharedSuite {
+                offered: offered(|h| &h.suites),
+                why: hint::no_suite(&profile.policy, &profile.credentials, hello),
+            },
+            // Unsupported protocol, unknown version, version too low.
+            258 | 252 | 396 => Self::Version {
+                offered: offered(|h| &h.versions),
+                min: profile.policy.min_version.text(),
+            },
+            101 | 295 | 410 => Self::NoSharedGroup { why: hint::no_group(&profile.policy, hello) },
             294 => Self::Eof,
             code if (ALERT..ALERT + 256).contains(&code) => {
                 Self::Alert(u8::try_from(code - ALERT).unwrap_or(u8::MAX))
@@ -429,15 +445,15 @@ impl fmt::Display for HandshakeError {
                 }
             }
             Self::NotPinned { .. } => f.write_str("certificate not pinned"),
-            Self::Version { offered } => {
+            Self::Version { offered, .. } => {
                 write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))
             }
-            Self::NoSharedSuite { offered } => write!(
+            Self::NoSharedSuite { offered, .. } => write!(
                 f,
                 "tls: no cipher suite supported by both client and server; client offered: {}",
                 Hex(offered)
             ),
-            Self::NoSharedGroup => {
+            Self::NoSharedGroup { .. } => {
                 f.write_str("tls: no key exchanges supported by both client and server")
             }
             Self::NoExtendedMasterSecret => f.write_str(
@@ -565,7 +581,8 @@ mod tests {
 
     #[test]
     fn texts_are_those_operators_know() {
-        let suites = HandshakeError::NoSharedSuite { offered: vec![0xc027, 0xff] };
+        let suites =
+            HandshakeError::NoSharedSuite { offered: vec![0xc027, 0xff], why: String::new() };
         assert!(suites.to_string().ends_with("client offered: [c027 ff]"));
         assert_eq!(
             HandshakeError::Alert(48).to_string(),

@@ -16,6 +16,7 @@ pub mod error;
 mod expiry;
 mod ffi;
 pub mod fips;
+mod hint;
 pub mod holder;
 pub mod inspect;
 mod named;

@@ -5,6 +5,7 @@
 //!   Stream::Plain   chunks     ───────────────────────────────  one writev  ──────────────>  T
 //! ```
 
+use openssl::error::ErrorStack;
 use openssl::ssl::Ssl;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -169,6 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
                 Poll::Ready(Ok(buf.filled().len()))
             }
             Self::Tls(stream) => {
+                forget_errors();
                 let mut filled = 0;
                 while filled < buf.len() {
                     let mut rest = ReadBuf::new(&mut buf[filled..]);
@@ -201,6 +203,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
                 let Some(chunk) = chunks.iter().find(|chunk| !chunk.is_empty()) else {
                     return Poll::Ready(Ok(0));
                 };
+                forget_errors();
                 Pin::new(&mut **stream).poll_write(cx, chunk).map_err(tls_io)
             }
         }
@@ -218,7 +221,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(socket) => Pin::new(&mut socket.io).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Self::Tls(stream) => {
+                forget_errors();
+                Pin::new(&mut **stream).poll_shutdown(cx)
+            }
         }
     }
 }
@@ -252,6 +258,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Stream::poll_shutdown(self.get_mut(), cx)
     }
+}
+
+/// SSL_get_error(3) takes whatever lies in the thread's error queue for an error of the connection,
+/// and a signature that did not verify for somebody else lies there, too.
+pub(super) fn forget_errors() {
+    drop(ErrorStack::get());
 }
 
 /// An end without close_notify is a plain end to NATS.

@@ -176,8 +176,8 @@ impl Trust {
     pub fn explain(&self, context: &X509StoreContextRef) -> (VerifyFailure, i32) {
         let code = context.error().as_raw();
         // COMPAT: Go looks at the dates of the client's own certificate before anything else. It is
-        // refused either way; only the reason changes.
-        let leaf = context.chain().and_then(|chain| chain.get(0));
+        // refused either way; only the reason changes. Revocation is the graver one.
+        let leaf = context.chain().and_then(|chain| chain.get(0)).filter(|_| code != code::REVOKED);
         let (code, certificate) = match leaf.and_then(|leaf| Some((out_of_date(leaf)?, leaf))) {
             Some((code, leaf)) => (code, Some(leaf)),
             None => (code, context.current_cert()),

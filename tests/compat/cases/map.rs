@@ -110,6 +110,8 @@ fn logged(line: &str) -> Option<String> {
         Some((_, rest)) => format!("<client> {}", rest.trim_start_matches(char::is_numeric)),
         None => text.to_owned(),
     };
+    // natssl says what to change, which nats-server does not (docs/compatibility.md).
+    let text = text.split_once(" (hint: ").map_or(text.as_str(), |(error, _)| error);
     Some(format!("[{level}] {text}"))
 }
 
