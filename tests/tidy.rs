@@ -82,7 +82,7 @@ const FLOORS: [Floor; 5] = [
         ],
     },
     Floor {
-        places: &["net", "monitor", "log", "cli"],
+        places: &["net", "monitor", "log", "cli", "audit"],
         crates: &[
             "fastrand",
             "http_body_util",

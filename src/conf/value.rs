@@ -182,6 +182,14 @@ impl Map {
     }
 }
 
+impl FromIterator<Entry> for Map {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
+        let mut map = Self::default();
+        entries.into_iter().for_each(|entry| map.insert(entry));
+        map
+    }
+}
+
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
         self.entries == other.entries

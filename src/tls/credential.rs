@@ -58,7 +58,7 @@ pub fn load(settings: &Settings) -> Result<Vec<Credential>, SetupError> {
     Ok(credentials)
 }
 
-fn load_pair(
+pub(super) fn load_pair(
     files: &CertificateFiles,
     passphrase: Option<&Secret>,
 ) -> Result<Credential, PairError> {

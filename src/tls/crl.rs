@@ -148,7 +148,7 @@ impl Lists {
     }
 }
 
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>, SetupError> {
+pub(super) fn files_of(folder: &Path) -> Result<Vec<PathBuf>, SetupError> {
     let failed = |source| SetupError::File { path: folder.into(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -166,7 +166,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, SetupError> {
 }
 
 /// All lists of a file; `None`: there is none, or one cannot be read.
-fn parse(data: &[u8]) -> Option<Vec<X509Crl>> {
+pub(super) fn parse(data: &[u8]) -> Option<Vec<X509Crl>> {
     const BEGIN: &[u8] = b"-----BEGIN X509 CRL-----";
     let starts: Vec<usize> = memchr::memmem::find_iter(data, BEGIN).collect();
     if starts.is_empty() {

@@ -49,6 +49,7 @@ unsafe extern "C" {
         callback: extern "C" fn(c_int, *mut openssl_sys::X509_STORE_CTX) -> c_int,
     );
     fn X509_get_X509_PUBKEY(x: *const openssl_sys::X509) -> *mut c_void;
+    fn X509_check_ca(x: *mut openssl_sys::X509) -> c_int;
     fn i2d_X509_PUBKEY(key: *const c_void, out: *mut *mut u8) -> c_int;
     fn SSL_get_signature_type_nid(ssl: *const openssl_sys::SSL, nid: *mut c_int) -> c_int;
     fn SSL_get_peer_signature_type_nid(ssl: *const openssl_sys::SSL, nid: *mut c_int) -> c_int;
@@ -114,6 +115,12 @@ pub fn set_groups_list(ssl: &mut SslRef, groups: &str) -> Result<(), ErrorStack>
         openssl_sys::SSL_ctrl(ssl.as_ptr(), SSL_CTRL_SET_GROUPS_LIST, 0, list)
     };
     if result == 1 { Ok(()) } else { Err(ErrorStack::get()) }
+}
+
+/// May the certificate sign others? X509_check_ca(3).
+pub fn is_ca(certificate: &X509Ref) -> bool {
+    // SAFETY: a live certificate; OpenSSL caches what it finds in it, under its own lock.
+    unsafe { X509_check_ca(certificate.as_ptr()) != 0 }
 }
 
 /// DER of a certificate's SubjectPublicKeyInfo, as it stands in the certificate: nothing is decoded

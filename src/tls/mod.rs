@@ -1,8 +1,8 @@
 //! The seam: every cryptographic decision and call of the program.
 //!
 //! `src/tls` and `fips/` are all an auditor has to read. Nothing here knows NATS, accounts or
-//! listeners; nothing outside names an algorithm. [`Ready`] proves that the library was started
-//! in order, and whatever computes asks for it.
+//! listeners; nothing outside names an algorithm, but for the rules of `audit`, which only look.
+//! [`Ready`] proves that the library was started in order, and whatever computes asks for it.
 //!
 //! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
 
@@ -18,6 +18,7 @@ mod ffi;
 pub mod fips;
 mod hint;
 pub mod holder;
+pub mod inspect;
 mod named;
 pub mod names;
 mod order;

@@ -1,5 +1,6 @@
 //! natssl's own subcommands; under the name `nats-server` they do not exist.
 
+mod audit;
 mod dev;
 mod fips;
 mod passwd;
@@ -14,7 +15,8 @@ pub const SUMMARY: &str = "\nnatssl commands (each has --help):\n    \
     natssl dev                           Start a TLS server with throwaway certificates\n    \
     natssl pki init|server|client        Make development certificates in a folder\n    \
     natssl passwd                        Hash a password for the configuration\n    \
-    natssl fips check                    Is FIPS mode in force, and how is that known?\n";
+    natssl fips check                    Is FIPS mode in force, and how is that known?\n    \
+    natssl audit -c FILE                 What is wrong with a configuration, by named profiles?\n";
 
 #[derive(Parser)]
 #[command(name = "natssl", disable_version_flag = true)]
@@ -35,11 +37,13 @@ enum Command {
     /// What this process can prove about the FIPS module
     #[command(subcommand)]
     Fips(fips::Arguments),
+    /// Hold a configuration of natssl or nats-server against named profiles
+    Audit(audit::Arguments),
 }
 
 /// Is the first argument one of ours, not a flag of the server?
 pub fn is_tool(first: Option<&String>) -> bool {
-    first.is_some_and(|word| matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips"))
+    first.is_some_and(|word| matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips" | "audit"))
 }
 
 /// Is this the one command that also answers when the start was refused?
@@ -73,6 +77,7 @@ pub fn run(ready: Ready, arguments: &[String]) -> ExitCode {
         Command::Pki(arguments) => pki::run(ready, &arguments).map(|()| ExitCode::SUCCESS),
         Command::Passwd(arguments) => passwd::run(ready, &arguments).map(|()| ExitCode::SUCCESS),
         Command::Fips(arguments) => Ok(fips::run(&Ok(ready), &arguments)),
+        Command::Audit(arguments) => Ok(audit::run(ready, &arguments)),
     };
     result.unwrap_or_else(|text| {
         eprintln!("natssl: {text}");

@@ -82,6 +82,12 @@ pub fn form(stored: &str) -> Form {
     }
 }
 
+/// What a stored PBKDF2 value says of itself: its digest, and its iterations.
+pub fn pbkdf2_cost(stored: &str) -> Result<(&'static str, u32), HashError> {
+    let hash = Pbkdf2::parse(stored)?;
+    Ok((if hash.sha512 { "SHA-512" } else { "SHA-256" }, hash.iterations))
+}
+
 /// POLICY: FIPS 140-3: nothing outside the module protects a password at the strict level.
 fn bcrypt_denied() -> bool {
     crate::tls::ready::level() == Level::FipsStrict

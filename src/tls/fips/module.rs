@@ -84,6 +84,11 @@ impl Module {
         lines().find(|line| line.name == name && line.covers(version)).unwrap_or(UNKNOWN)
     }
 
+    /// Every line of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        lines()
+    }
+
     fn covers(&self, version: &str) -> bool {
         match self.version.strip_suffix('*') {
             Some(beginning) => version.starts_with(beginning),
