@@ -11,6 +11,7 @@ use openssl::ssl::SslVersion;
 use std::time::{Duration, Instant};
 
 type Scenario = fn(Kind, &Pki) -> Vec<String>;
+type Failing = fn(&mut Raw, &Pki);
 
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("tls_and_plain_clients", tls_and_plain_clients),
@@ -243,7 +244,7 @@ fn levels_of_failures(kind: Kind, pki: &Pki) -> Vec<String> {
     let config = format!("debug: true\n{}", block(&pki.server, &pins));
     let server = Server::start(kind, &config);
     let mut levels = Vec::new();
-    let acts: [(&str, fn(&mut Raw, &Pki)); 3] = [
+    let acts: [(&str, Failing); 3] = [
         ("timeout", |raw, _| drop(raw.read_to_close())),
         ("not TLS", |raw, _| {
             raw.send("PING\r\n");
