@@ -168,3 +168,38 @@ fn without_the_module_nothing_claims_fips() {
     }
     assert_eq!(fipsz["listeners"][0]["listener"], "client");
 }
+
+#[test]
+fn varz_has_the_end_of_the_certificate() {
+    let pki = Pki::shared();
+    let server = Server::start(Kind::Natssl, &config(&pki, ""));
+    let leaf = openssl::x509::X509::from_pem(&std::fs::read(&pki.server.cert).unwrap()).unwrap();
+    let end = get(&server, "/varz")["tls_cert_not_after"].as_str().unwrap().to_owned();
+    let end: jiff::Timestamp = end.parse().unwrap();
+    let epoch = openssl::asn1::Asn1Time::from_unix(end.as_second()).unwrap();
+    assert!(leaf.not_after() == epoch.as_ref(), "{end}");
+}
+
+#[test]
+fn https_serves_the_new_certificate_after_a_reload() {
+    let pki = Pki::shared();
+    let text = |pair: &crate::common::pki::Pair| {
+        let (cert, key) = (&pair.cert, &pair.key);
+        format!("https: \"127.0.0.1:-1\"\ntls {{\ncert_file: {cert:?}\nkey_file: {key:?}\n}}\n")
+    };
+    let server = Server::start(Kind::Natssl, &text(&pki.server));
+    let addr = server.port_of("Starting https monitor on ");
+    let served = || {
+        let raw = Raw::connect_tls_first(addr, &TlsOptions::default());
+        raw.peer_certificate().unwrap()
+    };
+    let der = |pair: &crate::common::pki::Pair| {
+        let text = std::fs::read(&pair.cert).unwrap();
+        openssl::x509::X509::from_pem(&text).unwrap().to_der().unwrap()
+    };
+    assert_eq!(served(), der(&pki.server));
+    let from = server.log_len();
+    server.reload(&text(&pki.server_rsa));
+    server.log_since(from, "Reloaded server configuration");
+    assert_eq!(served(), der(&pki.server_rsa));
+}

@@ -31,6 +31,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("a_stuck_reader_is_closed", a_stuck_reader_is_closed),
     ("gone_before_info", gone_before_info),
     ("stale_over_tls", stale_over_tls),
+    ("flags_over_a_file", flags_over_a_file),
+    ("auth_timeout_follows_tls", auth_timeout_follows_tls),
+    ("ports_file", ports_file),
 ];
 
 pub fn run(judge: &Judge) {
@@ -392,4 +395,66 @@ fn stale_over_tls(kind: Kind, pki: &Pki) -> Vec<String> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     assert!(text.starts_with("PING\r\n") && text.contains("-ERR 'Stale Connection'"), "{text}");
     vec![text.replace("PING\r\n", "")]
+}
+
+/// `ConfigureOptions`, as far as TLS goes.
+fn flags_over_a_file(kind: Kind, pki: &Pki) -> Vec<String> {
+    let file = block(&pki.server, "");
+    let off = Server::start_with(kind, &file, &["--tls=false"]);
+    assert!(plain(&off).is_some(), "switched off");
+    let pair = [&pki.server_rsa.cert, &pki.server_rsa.key].map(|path| path.display().to_string());
+    let [cert, key] = &pair;
+    let on = Server::start_with(kind, "", &["--tls", "--tlscert", cert, "--tlskey", key]);
+    assert!(served(&on, &v12().suites("ECDHE-RSA-AES256-GCM-SHA384")).is_some());
+    assert!(served(&on, &v13()).is_some());
+    let mut refused = Vec::new();
+    for args in [
+        &["--tlsverify"][..],
+        &["--tls", "--tlscert", cert][..],
+        &["--tls", "--tlscert", cert, "--tlskey", "none.pem"][..],
+    ] {
+        let refusal = Server::try_start(kind, &file, args).err();
+        let refusal = refusal.unwrap_or_else(|| panic!("{args:?} is served"));
+        refused.push(format!("{}: exit code {:?}", args[0], refusal.code));
+    }
+    refused
+}
+
+/// `DefaultAuthTimeout`.
+fn auth_timeout_follows_tls(kind: Kind, pki: &Pki) -> Vec<String> {
+    let http = "http: \"127.0.0.1:-1\"\n";
+    let mut seen = Vec::new();
+    for (tls, want) in [(String::new(), 2.0), (block(&pki.server, "timeout: 4"), 5.0)] {
+        let server = Server::start(kind, &format!("{http}{tls}"));
+        let (_, varz) = server.http_get("/varz");
+        let varz: serde_json::Value = serde_json::from_str(&varz).expect("JSON");
+        assert_eq!(varz["auth_timeout"].as_f64(), Some(want));
+        seen.push(varz["auth_timeout"].to_string());
+    }
+    seen
+}
+
+/// `ports_test`: the file names the scheme of each listener.
+fn ports_file(kind: Kind, pki: &Pki) -> Vec<String> {
+    let https = "https: \"127.0.0.1:-1\"\n";
+    let mut seen = Vec::new();
+    for (config, want) in [
+        (String::new(), ["nats://"].as_slice()),
+        (block(&pki.server, ""), &["tls://"]),
+        (format!("{https}{}", block(&pki.server, "")), &["tls://", "https://"]),
+    ] {
+        let server = Server::start(kind, &config);
+        let files = std::fs::read_dir(server.dir()).expect("a folder").flatten();
+        let ports = files
+            .map(|file| file.path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "ports"));
+        let text = std::fs::read_to_string(ports.expect("a ports file")).expect("text");
+        assert!(
+            want.iter().all(|scheme| text.contains(&format!("\"{scheme}127.0.0.1:"))),
+            "{text}"
+        );
+        let digits = |c: char| c.is_ascii_digit();
+        seen.push(text.split(digits).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#"));
+    }
+    seen
 }
