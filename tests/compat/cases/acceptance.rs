@@ -444,11 +444,19 @@ fn ports_file(kind: Kind, pki: &Pki) -> Vec<String> {
         (format!("{https}{}", block(&pki.server, "")), &["tls://", "https://"]),
     ] {
         let server = Server::start(kind, &config);
-        let files = std::fs::read_dir(server.dir()).expect("a folder").flatten();
-        let ports = files
-            .map(|file| file.path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "ports"));
-        let text = std::fs::read_to_string(ports.expect("a ports file")).expect("text");
+        // nats-server says it is ready first.
+        let end = Instant::now() + PATIENCE;
+        let text = loop {
+            let files = std::fs::read_dir(server.dir()).expect("a folder").flatten();
+            let mut paths = files.map(|file| file.path());
+            let ports = paths.find(|path| path.extension().is_some_and(|e| e == "ports"));
+            let text = ports.and_then(|path| std::fs::read_to_string(path).ok());
+            if let Some(text) = text.filter(|text| text.ends_with('}')) {
+                break text;
+            }
+            assert!(Instant::now() < end, "no ports file");
+            std::thread::yield_now();
+        };
         assert!(
             want.iter().all(|scheme| text.contains(&format!("\"{scheme}127.0.0.1:"))),
             "{text}"
