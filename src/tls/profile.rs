@@ -124,20 +124,6 @@ impl Profile {
                         certificate";
             warnings.push(text.to_owned());
         }
-        for credential in &self.credentials {
-            let curve = credential.curve.and_then(super::names::group_by_id);
-            let tls12 = self.policy.min_version == super::names::Version::Tls12;
-            if let Some(curve) = curve.filter(|_| tls12) {
-                let usable = self.policy.groups.contains(&curve);
-                if !usable {
-                    warnings.push(format!(
-                        "TLS 1.2 clients cannot use the certificate on {}: OpenSSL wants its \
-                         curve in 'curve_preferences', too",
-                        curve.name
-                    ));
-                }
-            }
-        }
         warnings
     }
 }

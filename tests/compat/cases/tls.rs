@@ -226,6 +226,8 @@ fn tables(pki: &Pki) -> Vec<Table> {
             offers("-RSA"),
         ),
         with("groups_chosen", rsa("curve_preferences: [ \"CurveP384\", \"CurveP256\" ]"), groups()),
+        // The curve of the certificate is not among them.
+        with("groups_ecdsa", ecdsa("curve_preferences: [ \"CurveP384\" ]"), curves()),
         with("groups_x25519", rsa("curve_preferences: [ \"X25519\" ]"), groups()),
         with("info_first", ecdsa(""), manners()),
         with("records", ecdsa(""), records()),
