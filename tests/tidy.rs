@@ -117,7 +117,7 @@ const ALLOWED: &[(&str, &str)] = &[
 ];
 
 /// The one module that may contain unsafe code.
-const UNSAFE: [&str; 2] = ["tls/ffi.rs", "tls/ffi/fips.rs"];
+const UNSAFE: [&str; 3] = ["tls/ffi.rs", "tls/ffi/fips.rs", "tls/ffi/store.rs"];
 const LINES_MAX: usize = 700;
 /// A POLICY tag names one of these.
 const CLAUSES: &[&str] = &["SP 800-", "FIPS 140", "RFC "];

@@ -1,16 +1,18 @@
 //! Certificate chains with their keys: loading, checking, and the choice among several.
 
 use super::error::{PairError, SetupError};
+use super::ffi;
 use super::named;
 use super::names::{KeyKind, Version};
 use super::policy::Policy;
 use super::settings::{CertificateFiles, Settings};
 use super::sniff::ClientHello;
+use super::store;
 use crate::limits::TLS_FILE_MAX;
 use crate::secret::Secret;
 use openssl::error::ErrorStack;
 use openssl::pkcs12::Pkcs12;
-use openssl::pkey::{Id, PKey, PKeyRef, Private};
+use openssl::pkey::{Id, PKey, PKeyRef, Private, Public};
 use openssl::x509::{X509, X509VerifyResult};
 use std::io::Read;
 use std::path::Path;
@@ -25,6 +27,8 @@ pub struct Credential {
     pub names: Vec<String>,
     /// IANA code point of the key's curve, where it has one.
     pub curve: Option<u16>,
+    /// Who computes with the key, where it was not read from a file: a provider's name.
+    pub provider: Option<String>,
 }
 
 /// Reads a file whole, with a bound.
@@ -68,15 +72,19 @@ pub(super) fn load_pair(
     };
     let Some(leaf) = chain.first() else { return Err(PairError::NoCertificate) };
     let public = leaf.public_key().map_err(PairError::BadCertificate)?;
-    if public.id() != key.id() {
+    // A key of a token may say nothing of its kind; then the comparison decides.
+    if public.id() != key.id() && key.id().as_raw() > 0 {
         return Err(PairError::TypeMismatch);
     }
     if !public.public_eq(&key) {
         return Err(PairError::Mismatch);
     }
-    let (kind, curve) = key_kind(&key);
+    // Of the certificate's key, because a token shows little of its own.
+    let (kind, curve) = key_kind(&public);
     let names = leaf_names(leaf);
-    Ok(Credential { kind, curve, names, chain, key })
+    let provider = files.is_address().then(|| ffi::store::provider_of(&key));
+    let provider = provider.map(|name| name.unwrap_or_else(|| "unknown".to_owned()));
+    Ok(Credential { kind, curve, names, provider, chain, key })
 }
 
 type ChainAndKey = (Vec<X509>, PKey<Private>);
@@ -86,8 +94,16 @@ fn load_pem(
     key: &Path,
     passphrase: Option<&Secret>,
 ) -> Result<ChainAndKey, PairError> {
+    if let Some(address) = store::address(certificate) {
+        let chain = store::chain(address, passphrase)?;
+        return Ok((chain, key_of(key, passphrase)?));
+    }
     let certificate = read_pair_file(certificate)?;
-    let key_text = read_pair_file(key)?;
+    // COMPAT: a missing key file is told before a certificate that cannot be read.
+    let key_text = match store::address(key) {
+        Some(_) => None,
+        None => Some(read_pair_file(key)?),
+    };
     let labels = pem_labels(&certificate);
     if !labels.iter().any(|label| is_certificate(label)) {
         let key = labels.iter().any(|label| label.ends_with("PRIVATE KEY"));
@@ -97,7 +113,17 @@ fn load_pem(
     if chain.is_empty() {
         return Err(PairError::NoCertificate);
     }
-    Ok((chain, load_key(&key_text, passphrase)?))
+    match key_text {
+        Some(text) => Ok((chain, load_key(&text, passphrase)?)),
+        None => Ok((chain, key_of(key, passphrase)?)),
+    }
+}
+
+fn key_of(key: &Path, passphrase: Option<&Secret>) -> Result<PKey<Private>, PairError> {
+    match store::address(key) {
+        Some(address) => store::key(address, passphrase),
+        None => load_key(&read_pair_file(key)?, passphrase),
+    }
 }
 
 /// A PKCS#12 file; an empty passphrase where none is given.
@@ -163,7 +189,7 @@ pub(super) fn pem_labels(text: &[u8]) -> Vec<String> {
     labels
 }
 
-fn key_kind(key: &PKeyRef<Private>) -> (KeyKind, Option<u16>) {
+fn key_kind(key: &PKeyRef<Public>) -> (KeyKind, Option<u16>) {
     match key.id() {
         Id::RSA | Id::RSA_PSS => (KeyKind::Rsa, None),
         Id::EC => {

@@ -134,6 +134,11 @@ pub enum PairError {
     /// It holds no certificate or no key.
     Pkcs12Incomplete,
     Pkcs12(ErrorStack),
+    /// An address for `OSSL_STORE` that leads nowhere; without its PIN.
+    Store {
+        address: String,
+        why: String,
+    },
     /// Same type, other key.
     Mismatch,
     TypeMismatch,
@@ -256,6 +261,7 @@ impl fmt::Display for PairError {
                  openssl pkcs12 -legacy -in OLD -nodes | openssl pkcs12 -export -out NEW",
                 stack(error)
             ),
+            Self::Store { address, why } => write!(f, "{address}: {why}"),
             Self::Mismatch => f.write_str("tls: private key does not match public key"),
             Self::TypeMismatch => {
                 f.write_str("tls: private key type does not match public key type")

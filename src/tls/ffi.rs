@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod fips;
+pub mod store;
 
 use foreign_types::ForeignTypeRef;
 use openssl::error::ErrorStack;

@@ -9,7 +9,8 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A certificate chain and its key, as files.
+/// A certificate chain and its key, as files, or as addresses of what is no file
+/// ([`store_address`](super::store_address)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateFiles {
     Pem {
@@ -21,11 +22,19 @@ pub enum CertificateFiles {
 }
 
 impl CertificateFiles {
+    /// The files; addresses are none.
     pub fn paths(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Pem { certificate, key } => vec![certificate.clone(), key.clone()],
-            Self::Pkcs12(file) => vec![file.clone()],
-        }
+        let named = match self {
+            Self::Pem { certificate, key } => vec![certificate, key],
+            Self::Pkcs12(file) => vec![file],
+        };
+        let files = named.into_iter().filter(|path| super::store::address(path).is_none());
+        files.cloned().collect()
+    }
+
+    /// Is the key no file, but at an address?
+    pub fn is_address(&self) -> bool {
+        matches!(self, Self::Pem { key, .. } if super::store::address(key).is_some())
     }
 }
 

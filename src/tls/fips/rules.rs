@@ -106,6 +106,14 @@ pub fn check_credential(credential: &Credential, inventory: &Inventory) -> Resul
         }
         KeyKind::Rsa | KeyKind::Ecdsa | KeyKind::Ed25519 => {}
     }
+    // What holds the key computes with it.
+    if let Some(provider) =
+        credential.provider.as_ref().filter(|name| *name != super::proof::PROVIDER)
+    {
+        let reason = "its provider computes outside of the FIPS module";
+        let accepted = "a key in a file, which the module computes with".to_owned();
+        return refuse("private key", format!("in the provider '{provider}'"), reason, accepted);
+    }
     for certificate in &credential.chain {
         if let Some(digest) = weak_signature(certificate) {
             let name = crate::tls::peer::subject_text(certificate);
