@@ -139,6 +139,7 @@ impl Reloader {
                 tracing::info!("Rotated TLS of the client listener: it now serves {line}");
             }
         }
+        tell_warnings(before, &after);
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);
         self.made = Instant::now();
@@ -211,6 +212,7 @@ impl Reloader {
         if new.max_connections < old.max_connections {
             self.close_surplus(new.max_connections);
         }
+        tell_warnings(before, after);
         self.close_unpinned(before, after);
     }
 
@@ -253,4 +255,15 @@ impl Reloader {
 /// What tells two acceptors' certificates, CAs, lists and pins apart.
 fn contents(acceptor: &Option<Arc<Acceptor>>) -> Option<&str> {
     acceptor.as_ref().map(|acceptor| acceptor.contents())
+}
+
+/// What will surprise somebody about the new acceptor and was not told of the one before.
+fn tell_warnings(before: &Generation, after: &Generation) {
+    let of = |generation: &Generation| {
+        generation.acceptor.as_ref().map(|acceptor| acceptor.warnings()).unwrap_or_default()
+    };
+    let told = of(before);
+    for warning in of(after).iter().filter(|warning| !told.contains(warning)) {
+        tracing::warn!("{warning}");
+    }
 }

@@ -27,7 +27,7 @@ pub enum CrlCheck {
 #[derive(Default)]
 pub struct Lists {
     plain: Vec<IndexedList>,
-    /// Deltas and lists with critical extensions. If there is one, OpenSSL checks all, by these.
+    /// Lists with critical extensions. If there is one, OpenSSL checks all, by these.
     for_openssl: Vec<X509Crl>,
     /// SHA-256 of each file.
     digests: Vec<Vec<u8>>,
@@ -123,7 +123,22 @@ impl Lists {
             let end = jiff::Timestamp::from_second(end).unwrap_or_default();
             Some(format!("The CRL of {} is out of date since {end}", peer::name_text(issuer)))
         });
-        stale.collect()
+        let loose = crl_index::loose_deltas(&self.plain).map(|issuer| {
+            format!(
+                "The delta CRL of {} completes no list: the one it builds on, or a newer one, is \
+                 missing; what it revokes is revoked all the same",
+                peer::name_text(issuer)
+            )
+        });
+        let is_delta = |list: &&X509Crl| ffi::crl_number(list, ffi::CrlNumber::Base).is_some();
+        let scoped = self.for_openssl.iter().filter(is_delta).map(|list| {
+            format!(
+                "The delta CRL of {} is left to OpenSSL, because a list here has a scope of its own: \
+                 it counts only where the certificate or the complete list names it (freshestCRL)",
+                peer::name_text(list.issuer_name())
+            )
+        });
+        stale.chain(loose).chain(scoped).collect()
     }
 
     /// The nearest date at which a list runs out, in seconds since 1970.

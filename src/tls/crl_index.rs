@@ -2,8 +2,10 @@
 //!
 //! OpenSSL verifies the signature of a CRL again in every handshake, which takes 50 ms for a million
 //! entries, and keeps each entry as an object. Here a list is verified once per issuer's key, and an
-//! entry takes 32 bytes. Only plain lists come here (see [`IndexedList::of`]); for any other the
-//! handshake goes by OpenSSL's own check.
+//! entry takes 32 bytes. Deltas are here, too: OpenSSL takes no notice of one that is not named by
+//! the certificate or the list (freshestCRL), and what it revokes would be let in. Lists with other
+//! critical extensions do not come here (see [`IndexedList::of`]); where there is one, the handshake
+//! goes by OpenSSL's own check.
 
 use super::ffi;
 use super::peer;
@@ -36,6 +38,10 @@ pub struct IndexedList {
     issuer: X509Name,
     signer: Mutex<Signer>,
     entries: Vec<Entry>,
+    /// RFC 5280 section 5.2.3.
+    number: Option<Number>,
+    /// A delta: the number of the list it builds on (section 5.2.4).
+    base: Option<Number>,
     this_update: i64,
     /// `None`: the list does not say, and holds until there is another.
     next_update: Option<i64>,
@@ -81,6 +87,8 @@ impl IndexedList {
         };
         Ok(Some(Self {
             issuer: list.issuer_name().to_owned()?,
+            number: number(list, ffi::CrlNumber::Own),
+            base: number(list, ffi::CrlNumber::Base),
             signer: Mutex::new(signer),
             entries,
             this_update: peer::unix_seconds(list.last_update()).unwrap_or(0),
@@ -126,6 +134,44 @@ impl IndexedList {
     }
 }
 
+/// A number of up to 20 octets, to be compared: length, then big-endian without leading zeros.
+type Number = (usize, Vec<u8>);
+
+fn number(list: &X509Crl, which: ffi::CrlNumber) -> Option<Number> {
+    ffi::crl_number(list, which).map(|bytes| (bytes.len(), bytes))
+}
+
+impl IndexedList {
+    /// Can this delta complete `list`, so that both together are as new as the delta?
+    fn completes(&self, list: &Self) -> bool {
+        let (Some(base), Some(own)) = (&self.base, &self.number) else { return false };
+        let fits = |number: &Number| base <= number && number < own;
+        list.base.is_none() && list.number.as_ref().is_some_and(fits)
+    }
+
+    /// Is this delta part of what `list` says already?
+    fn is_within(&self, list: &Self) -> bool {
+        list.base.is_none() && self.number.is_some() && self.number <= list.number
+    }
+
+    fn currency(&self, now: Option<i64>) -> Status {
+        match now {
+            Some(now) if self.next_update.is_some_and(|end| end < now) => Status::Stale,
+            Some(now) if self.this_update > now => Status::Early,
+            _ => Status::Good,
+        }
+    }
+}
+
+/// Deltas that complete no list, and are not part of one either: their issuers.
+pub fn loose_deltas(lists: &[IndexedList]) -> impl Iterator<Item = &X509NameRef> {
+    let fits = move |delta: &IndexedList, list: &IndexedList| {
+        list.is_named_like(delta.issuer()) && (delta.completes(list) || delta.is_within(list))
+    };
+    let deltas = lists.iter().filter(|list| list.base.is_some());
+    deltas.filter(move |delta| !lists.iter().any(|list| fits(delta, list))).map(|d| d.issuer())
+}
+
 fn padded(serial: &[u8]) -> Option<[u8; SERIAL]> {
     let mut out = [0; SERIAL];
     out.get_mut(SERIAL.checked_sub(serial.len())?..)?.copy_from_slice(serial);
@@ -140,20 +186,36 @@ pub fn status(
     issuer: &X509Ref,
     now: Option<i64>,
 ) -> Status {
+    const REMOVED: i32 = CrlReason::REMOVE_FROM_CRL.as_raw();
     let name = certificate.issuer_name();
     let of_issuer =
         lists.iter().filter(|list| list.is_named_like(name) && list.is_signed_by(issuer));
+    let (complete, deltas): (Vec<_>, Vec<_>) = of_issuer.partition(|list| list.base.is_none());
+    // Of several deltas the newest says it all. One that is part of every list is history.
+    let newest = deltas.into_iter().max_by(|a, b| a.number.cmp(&b.number));
+    let delta = newest.filter(|delta| !complete.iter().any(|list| delta.is_within(list)));
+    let said = delta.and_then(|delta| delta.find(certificate));
+    if said.is_some_and(|entry| i32::from(entry.reason) != REMOVED) {
+        return Status::Revoked;
+    }
+    // It takes entries from lists it completes, as long as it is current.
+    let takes = |list: &IndexedList| {
+        said.is_some()
+            && delta.is_some_and(|d| d.completes(list) && d.currency(now) == Status::Good)
+    };
     let mut best = Status::Unknown;
-    for list in of_issuer {
-        if list.find(certificate).is_some() {
+    for list in complete {
+        if list.find(certificate).is_some() && !takes(list) {
             return Status::Revoked;
         }
-        best = match (&best, now) {
-            (Status::Good, _) | (_, None) => Status::Good,
-            (_, Some(now)) if list.next_update.is_some_and(|end| end < now) => Status::Stale,
-            (_, Some(now)) if list.this_update > now => Status::Early,
-            _ => Status::Good,
+        let together = match delta.filter(|delta| delta.completes(list)) {
+            // What came after the list is known as long as the delta is current.
+            Some(delta) if list.currency(now) == Status::Good => delta.currency(now),
+            _ => list.currency(now),
         };
+        if best != Status::Good {
+            best = together;
+        }
     }
     best
 }

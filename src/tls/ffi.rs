@@ -8,7 +8,8 @@
 pub mod fips;
 pub mod store;
 
-use foreign_types::ForeignTypeRef;
+use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::asn1::Asn1Integer;
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextBuilder, SslContextRef, SslRef};
 use openssl::stack::StackRef;
@@ -26,6 +27,12 @@ unsafe extern "C" {
     fn SSL_CTX_set1_cert_store(ctx: *mut openssl_sys::SSL_CTX, store: *mut openssl_sys::X509_STORE);
     fn X509_CRL_get_ext_by_NID(crl: *const openssl_sys::X509_CRL, nid: c_int, last: c_int)
     -> c_int;
+    fn X509_CRL_get_ext_d2i(
+        list: *const openssl_sys::X509_CRL,
+        nid: c_int,
+        critical: *mut c_int,
+        index: *mut c_int,
+    ) -> *mut c_void;
     fn X509_CRL_get_ext_by_critical(
         crl: *const openssl_sys::X509_CRL,
         critical: c_int,
@@ -248,15 +255,44 @@ pub fn share_store(builder: &mut SslContextBuilder, store: &X509StoreRef) {
     unsafe { SSL_CTX_set1_cert_store(builder.as_ptr(), store.as_ptr()) }
 }
 
-/// Is it a delta CRL, or has it a critical extension? X509_CRL_get_ext_by_NID(3),
+/// Has it a critical extension, other than that it is a delta? X509_CRL_get_ext_by_NID(3),
 /// X509_CRL_get_ext_by_critical(3).
 pub fn crl_is_special(list: &X509CrlRef) -> bool {
     const DELTA_INDICATOR: c_int = 140;
     // SAFETY: a live list, only read; -1 begins the search, and a negative result ends it.
     unsafe {
-        X509_CRL_get_ext_by_NID(list.as_ptr(), DELTA_INDICATOR, -1) >= 0
-            || X509_CRL_get_ext_by_critical(list.as_ptr(), 1, -1) >= 0
+        let delta = X509_CRL_get_ext_by_NID(list.as_ptr(), DELTA_INDICATOR, -1);
+        let mut at = X509_CRL_get_ext_by_critical(list.as_ptr(), 1, -1);
+        while at >= 0 && at == delta {
+            at = X509_CRL_get_ext_by_critical(list.as_ptr(), 1, at);
+        }
+        at >= 0
     }
+}
+
+/// Numbers of a CRL (RFC 5280 sections 5.2.3 and 5.2.4).
+#[derive(Clone, Copy)]
+pub enum CrlNumber {
+    Own,
+    /// Of the list that a delta builds on.
+    Base,
+}
+
+/// A number of this CRL, big-endian; `None`: it has none that can be read.
+/// X509_CRL_get_ext_d2i(3).
+pub fn crl_number(list: &X509CrlRef, which: CrlNumber) -> Option<Vec<u8>> {
+    let nid = match which {
+        CrlNumber::Own => 88,
+        CrlNumber::Base => 140,
+    };
+    let none: *mut c_int = std::ptr::null_mut();
+    // SAFETY: a live list, only read; both extensions are an INTEGER, and the object that comes back
+    // is this function's own, freed with it.
+    let number = unsafe {
+        let number = X509_CRL_get_ext_d2i(list.as_ptr(), nid, none, none);
+        (!number.is_null()).then(|| Asn1Integer::from_ptr(number.cast()))
+    };
+    Some(number?.to_bn().ok()?.to_vec())
 }
 
 /// Adds a CRL, which gets another reference. X509_STORE_add_crl(3).

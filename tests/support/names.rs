@@ -150,7 +150,7 @@ fn encode(oid: &str) -> Vec<u8> {
     out
 }
 
-fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+pub fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match value.len() {
         short @ 0..=127 => out.push(short as u8),
