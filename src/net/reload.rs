@@ -267,3 +267,73 @@ fn tell_warnings(before: &Generation, after: &Generation) {
         tracing::warn!("{warning}");
     }
 }
+
+#[cfg(all(test, not(feature = "fips")))]
+mod tests {
+    use super::*;
+    use crate::server::Identity;
+    use crate::tls::pki::{self, KeyType, Leaf, Use};
+    use crate::tls::{CertificateFiles, Settings};
+    use std::path::Path;
+    use std::time::Duration;
+
+    fn write_pair(ready: Ready, folder: &Path) -> CertificateFiles {
+        let ca = pki::new_ca(ready, "CA", KeyType::EcdsaP256, 2).unwrap();
+        let leaf = Leaf {
+            usage: Use::Server,
+            name: "localhost".into(),
+            names: vec!["localhost".into()],
+            key_type: KeyType::EcdsaP256,
+            days: 1,
+        };
+        let (certificate, key) =
+            pki::save(folder, "server", &pki::issue(ready, &ca, &leaf).unwrap()).unwrap();
+        CertificateFiles::Pem { certificate, key }
+    }
+
+    fn reloader(ready: Ready, options: Options) -> Reloader {
+        let acceptors = acceptors::load(ready, &options).unwrap();
+        let identity = Identity { id: "N".into(), seed: 1, started: jiff::Timestamp::now() };
+        let address = ([127, 0, 0, 1], 1).into();
+        Reloader {
+            ready,
+            program: "natssl".into(),
+            logger: crate::log::install(),
+            reread: None,
+            server: Arc::new(Server::new(identity, options, 1, acceptors)),
+            files: StartFiles::default(),
+            urls: Urls { address, monitors: Vec::new() },
+            watch: Watch::default(),
+            clock: Clock::default(),
+            made: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn ticket_keys_live_a_day() {
+        let ready = crate::tls::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let certificates = vec![write_pair(ready, folder.path())];
+        let tls = Some(Settings { certificates, ..Settings::default() });
+        let mut reloader = reloader(ready, Options { tls, ..Options::default() });
+        let number = |reloader: &Reloader| reloader.server.current().number;
+        let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+        reloader.renew(start + 23 * hour);
+        assert_eq!(number(&reloader), 1, "not a day yet");
+        let old = reloader.server.current().acceptor.clone().unwrap();
+        reloader.renew(start + 25 * hour);
+        assert_eq!(number(&reloader), 2);
+        let new = reloader.server.current().acceptor.clone().unwrap();
+        // Contexts of its own are keys of its own (tests/it/resumption.rs).
+        assert!(!Arc::ptr_eq(&old, &new) && old.contents() == new.contents());
+        reloader.renew(start + 26 * hour);
+        assert_eq!(number(&reloader), 2, "an hour later");
+        // Other files are not taken over on the way.
+        for file in ["server-cert.pem", "server-key.pem"] {
+            std::fs::remove_file(folder.path().join(file)).unwrap();
+        }
+        write_pair(ready, folder.path());
+        reloader.renew(start + 60 * hour);
+        assert_eq!(number(&reloader), 2);
+    }
+}
