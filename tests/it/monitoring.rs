@@ -208,3 +208,40 @@ fn https_serves_the_new_certificate_after_a_reload() {
     server.log_since(from, "Reloaded server configuration");
     assert_eq!(served(), der(&pki.server_rsa));
 }
+
+/// The rules whose verdict `natssl audit` gives on a configuration and on the server that runs it.
+#[test]
+fn an_audit_of_the_running_server_agrees_with_one_of_its_configuration() {
+    let pki = Pki::shared();
+    for tls in [
+        "",
+        "min_version: \"1.3\"\ncurve_preferences: [CurveP256, CurveP384]\nsession_tickets: false",
+        "verify: true\ncipher_suites: [TLS_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256]\n\
+         allow_insecure_cipher_suites: true",
+        "server_names: [{ names: a.example.org, verify: true, min_version: \"1.3\" }]",
+    ] {
+        let server = Server::start(Kind::Natssl, &config(&pki, tls));
+        let monitor = format!("http://{}", server.port_of("Starting http monitor on "));
+        let file = server.dir().join("server.conf").display().to_string();
+        let audit = |from: [&str; 2]| {
+            let mut command = Kind::Natssl.command();
+            command.arg("audit").args(from).args(["--format", "json", "--profile", "sp800-52r2"]);
+            let output = command.args(["--profile", "mozilla-modern"]).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        };
+        let ids = |report: &Value, list: &str| {
+            let findings = report[list].as_array().unwrap_or_else(|| panic!("{report:#}"));
+            let ids = findings.iter().map(|f| f["rule"].as_str().unwrap().to_owned());
+            ids.collect::<std::collections::BTreeSet<String>>()
+        };
+        let (configured, running) = (audit(["-c", &file]), audit(["--server", &monitor]));
+        let found = ids(&running, "findings");
+        assert!(found.len() >= 2, "{running:#}");
+        // What monitoring does not show is left open; everything else is the same.
+        let hidden = ids(&running, "not_evaluated");
+        let wanted: std::collections::BTreeSet<String> =
+            ids(&configured, "findings").difference(&hidden).cloned().collect();
+        assert_eq!(found, wanted, "{tls}");
+    }
+}
