@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn every_visible_rule_exists() {
         for id in VISIBLE {
-            assert!(rules::all().any(|rule| rule.id == *id), "{id}");
+            assert!(rules::all().any(|rule| rule.id == id), "{id}");
         }
     }
 }
