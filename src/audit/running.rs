@@ -7,12 +7,12 @@ use super::report::{Finding, Report};
 use super::rule::Check;
 use super::tls::Own;
 use super::{rules, run, walk};
-use crate::conf::{self, Source};
+use crate::conf::{self, Text};
 use crate::tls::names;
 use crate::tls::{CertificateFiles, Ready, inspect};
 use serde_json::Value;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the three endpoints answered.
 pub struct Answers {
@@ -48,18 +48,6 @@ const VISIBLE: [&str; 24] = [
     "NS-RES-001",
     "NS-CRT-023",
 ];
-
-struct Text(String);
-
-impl Source for Text {
-    fn read(&self, _: &Path) -> std::io::Result<Vec<u8>> {
-        Ok(self.0.clone().into_bytes())
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-}
 
 /// Holds the server at `url` against the profiles.
 pub fn audit(

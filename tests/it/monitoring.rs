@@ -145,6 +145,15 @@ fn what_has_to_be_mended_is_an_alarm_until_it_is() {
     server.wait_for_log("can be used again");
     until("/tlsz", false);
     until("/varz", false);
+    // A reload that succeeds is the end of it, too.
+    put(b"half a key");
+    until("/varz", true);
+    let (pair, other) = (&pki.server_rsa, &pki.ca);
+    server.reload(&format!(
+        "http: \"127.0.0.1:-1\"\ntls {{\ncert_file: {:?}\nkey_file: {:?}\nca_file: {other:?}\n}}\n",
+        pair.cert, pair.key
+    ));
+    until("/varz", false);
 }
 
 #[test]
