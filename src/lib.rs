@@ -20,6 +20,7 @@ pub mod limits;
 pub mod log;
 pub mod monitor;
 pub mod net;
+pub mod ocsp;
 pub mod options;
 pub mod proto;
 pub mod secret;

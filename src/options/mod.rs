@@ -91,6 +91,9 @@ pub struct Options {
     /// Take over new certificates, keys and CAs when their files change. nats-server waits for a
     /// signal.
     pub watch_files: bool,
+    pub ocsp: OcspOptions,
+    /// Where answers of OCSP responders are kept; empty: nowhere.
+    pub store_dir: String,
     pub auth: AuthOptions,
     pub server_tags: Vec<String>,
     pub server_metadata: Vec<(String, String)>,

@@ -214,6 +214,8 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
                 block.map_or_else(Default::default, |(tls, map)| (Some(tls), map));
             options.tls_position = Some(item.position.clone());
         }
+        "ocsp" => options.ocsp = super::ocsp::read(entry)?,
+        "store_dir" => options.store_dir = string(item)?,
         "allow_non_tls" => options.allow_non_tls = boolean(item)?,
         "server_tags" => options.server_tags = tags(entry)?,
         "server_metadata" => options.server_metadata = metadata(entry)?,

@@ -12,6 +12,8 @@ pub enum AlarmKind {
     TlsFiles,
     /// A certificate of the server's own runs out within 30 days, or has.
     CertificateExpiry,
+    /// A certificate that should be stapled has no staple, or one that is not good.
+    OcspStaple,
     /// The proof of the FIPS module failed while the server ran.
     FipsProof,
 }

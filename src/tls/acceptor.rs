@@ -12,11 +12,12 @@ use super::profile::Profile;
 use super::ready::Ready;
 use super::settings::{HandshakeFirst, NamedSettings, Settings};
 use super::sniff::{self, ClientHello, Gathered, Opening};
+use super::staple::Slot;
 use super::stream::{self, Socket, Stream};
 use openssl::hash::{Hasher, MessageDigest};
 use openssl::ssl::{Ssl, SslVersion};
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -84,6 +85,11 @@ impl Acceptor {
 
     pub(super) fn credentials(&self) -> impl Iterator<Item = &Credential> {
         self.all().flat_map(|profile| &profile.credentials)
+    }
+
+    /// Where the staples of its certificates lie.
+    pub fn slots(&self) -> Vec<Arc<Slot>> {
+        self.all().flat_map(|profile| profile.slots.iter().cloned()).collect()
     }
 
     /// Equal for two acceptors that serve and trust the same certificates: hex SHA-256.

@@ -7,13 +7,14 @@ use super::fips::Level;
 use super::names::Version;
 use super::policy::Policy;
 use super::provider;
+use super::staple::Slot;
 use super::stream;
 use super::trust::Trust;
 use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{
-    SniError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMode, SslOptions,
+    SniError, Ssl, SslAlert, SslContext, SslContextBuilder, SslMode, SslOptions, SslRef,
     SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::{X509StoreContext, X509StoreContextRef};
@@ -47,7 +48,10 @@ fn step<T>(step: &'static str, result: Result<T, ErrorStack>) -> Result<T, Setup
 }
 
 /// Builds a context that serves `credential` under `plan`.
-pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslContext, SetupError> {
+pub fn build(
+    plan: &Plan<'_>,
+    credential: Option<(&Credential, &Arc<Slot>)>,
+) -> Result<SslContext, SetupError> {
     let mut builder = step("a context", provider::new_context(plan.level))?;
     versions(&mut builder, plan.policy)?;
     algorithms(&mut builder, plan)?;
@@ -68,7 +72,10 @@ pub fn build(plan: &Plan<'_>, credential: Option<&Credential>) -> Result<SslCont
     builder.set_read_ahead(true);
     resumption(&mut builder, plan)?;
     match credential {
-        Some(credential) => certificate(&mut builder, credential)?,
+        Some((credential, slot)) => {
+            certificate(&mut builder, credential)?;
+            staple(&mut builder, Arc::clone(slot))?;
+        }
         // COMPAT: Go says unrecognized_name where it has no certificate at all.
         None => builder.set_servername_callback(|_, alert| {
             *alert = SslAlert::UNRECOGNIZED_NAME;
@@ -163,6 +170,16 @@ fn certificate(builder: &mut SslContextBuilder, credential: &Credential) -> Resu
         step("an intermediate", builder.add_extra_chain_cert(intermediate.clone()))?;
     }
     step("certificate and key together", builder.check_private_key())
+}
+
+/// Shows whatever lies in `slot` to clients that ask (RFC 6066 section 8). Nothing is waited for: a
+/// dead responder costs a handshake nothing.
+fn staple(builder: &mut SslContextBuilder, slot: Arc<Slot>) -> Result<(), SetupError> {
+    let answer = move |ssl: &mut SslRef| match slot.current() {
+        Some(staple) => ssl.set_ocsp_status(&staple.der).map(|()| true),
+        None => Ok(false),
+    };
+    step("the status callback", builder.set_status_callback(answer))
 }
 
 /// Refuses a context that dropped what the policy holds: OpenSSL removes in silence what the

@@ -9,8 +9,9 @@ pub mod fips;
 pub mod store;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use openssl::asn1::Asn1Integer;
+use openssl::asn1::{Asn1GeneralizedTimeRef, Asn1Integer, Asn1StringRef, Asn1TimeRef};
 use openssl::error::ErrorStack;
+use openssl::nid::Nid;
 use openssl::ssl::{SslContextBuilder, SslContextRef, SslRef};
 use openssl::stack::StackRef;
 use openssl::x509::store::{X509StoreBuilderRef, X509StoreRef};
@@ -268,6 +269,27 @@ pub fn crl_is_special(list: &X509CrlRef) -> bool {
         }
         at >= 0
     }
+}
+
+/// The value of an extension, DER; `None`: the certificate has it not. X509_get_ext_by_NID(3).
+pub fn extension(certificate: &X509Ref, nid: Nid) -> Option<Vec<u8>> {
+    // SAFETY: a live certificate, only read; the extension and its value are parts of it, and the
+    // bytes are copied before it can go.
+    unsafe {
+        let at = openssl_sys::X509_get_ext_by_NID(certificate.as_ptr(), nid.as_raw(), -1);
+        let extension = openssl_sys::X509_get_ext(certificate.as_ptr(), at);
+        if at < 0 || extension.is_null() {
+            return None;
+        }
+        let value = openssl_sys::X509_EXTENSION_get_data(extension);
+        (!value.is_null()).then(|| Asn1StringRef::from_ptr(value.cast()).as_slice().to_vec())
+    }
+}
+
+/// The same time under the type that has arithmetic. ASN1_TIME_diff(3) takes both.
+pub fn time_of(time: &Asn1GeneralizedTimeRef) -> &Asn1TimeRef {
+    // SAFETY: ASN1_GENERALIZEDTIME and ASN1_TIME are one C type; the lifetime stays.
+    unsafe { Asn1TimeRef::from_ptr(time.as_ptr().cast()) }
 }
 
 /// Numbers of a CRL (RFC 5280 sections 5.2.3 and 5.2.4).

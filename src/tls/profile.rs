@@ -8,7 +8,8 @@ use super::names::Suite;
 use super::pins::Pins;
 use super::policy::Policy;
 use super::ready::Ready;
-use super::settings::Settings;
+use super::settings::{CertificateFiles, Settings};
+use super::staple::Slot;
 use super::trust::{Bundle, Trust};
 use openssl::error::ErrorStack;
 use openssl::hash::Hasher;
@@ -21,6 +22,8 @@ pub struct Profile {
     /// One context a credential, in the same order; one bare context when there is none.
     pub contexts: Vec<SslContext>,
     pub credentials: Vec<Credential>,
+    /// For the staple of each credential, in the same order.
+    pub slots: Vec<Arc<Slot>>,
     pub policy: Policy,
     /// Where clients are verified.
     pub trust: Option<Arc<Trust>>,
@@ -71,8 +74,14 @@ impl Profile {
             tiers: inventory.version() >= (3, 5),
         };
         let mut contexts = Vec::with_capacity(credentials.len().max(1));
-        for credential in &credentials {
-            contexts.push(context::build(&plan, Some(credential))?);
+        let cas = bundle.as_ref().or(trust.as_deref().and_then(Trust::bundle));
+        let cas = cas.map_or(&[][..], Bundle::certificates);
+        let slot = |(credential, files): (&Credential, &CertificateFiles)| {
+            Arc::new(Slot::new(&credential.chain, cas, files.name()))
+        };
+        let slots: Vec<_> = credentials.iter().zip(&settings.certificates).map(slot).collect();
+        for pair in credentials.iter().zip(&slots) {
+            contexts.push(context::build(&plan, Some(pair))?);
         }
         if inventory.level > Level::Off {
             for (context, credential) in contexts.iter().zip(&credentials) {
@@ -86,6 +95,7 @@ impl Profile {
         Ok(Self {
             contexts,
             credentials,
+            slots,
             policy,
             trust,
             close_expired: settings.close_expired,

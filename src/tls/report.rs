@@ -7,6 +7,7 @@ use super::named::NamePattern;
 use super::peer;
 use super::profile::Profile;
 use super::ready::Ready;
+use super::staple::StapleView;
 use base64::Engine;
 use openssl::x509::X509;
 use serde::Serialize;
@@ -40,6 +41,8 @@ pub struct ProfileView {
     pub session_tickets: bool,
     pub crls: Option<String>,
     pub certificates: Vec<CertificateView>,
+    /// One for each leaf among the certificates, in their order.
+    pub staples: Vec<StapleView>,
 }
 
 /// One element of a chain that is served.
@@ -86,6 +89,7 @@ impl ProfileView {
             session_tickets: profile.resumes,
             crls: profile.trust.as_ref().and_then(|trust| trust.lists().summary()),
             certificates: chains.filter_map(certificate).collect(),
+            staples: profile.slots.iter().map(|slot| slot.view()).collect(),
         }
     }
 }

@@ -32,6 +32,13 @@ impl CertificateFiles {
         files.cloned().collect()
     }
 
+    /// Of the certificate, for messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Pem { certificate: path, .. } | Self::Pkcs12(path) => path.display().to_string(),
+        }
+    }
+
     /// Is the key no file, but at an address?
     pub fn is_address(&self) -> bool {
         matches!(self, Self::Pem { key, .. } if super::store::address(key).is_some())
