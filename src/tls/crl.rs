@@ -123,7 +123,7 @@ impl Lists {
             let end = jiff::Timestamp::from_second(end).unwrap_or_default();
             Some(format!("The CRL of {} is out of date since {end}", peer::name_text(issuer)))
         });
-        let loose = crl_index::loose_deltas(&self.plain).map(|issuer| {
+        let loose = crl_index::loose_deltas(&self.plain).into_iter().map(|issuer| {
             format!(
                 "The delta CRL of {} completes no list: the one it builds on, or a newer one, is \
                  missing; what it revokes is revoked all the same",

@@ -338,6 +338,19 @@ fn a_delta_adds_to_its_list_and_takes_from_it() {
     assert_eq!(both(&[&empty, &far]), (true, false), "the list is too old for the delta");
     let loose = "[WRN] The delta CRL of CN=natssl test root,O=natssl tests completes no list";
     server.wait_for_log(loose);
+    // What an older delta says counts, whether the newest one reaches the list through it or not.
+    let bob_first = numbered(&site, 5, Some(3), &[(&bob, SUPERSEDED)], 10);
+    assert_eq!(both(&[&empty, &far, &bob_first]), (true, false));
+    let far_alice = numbered(&site, 9, Some(8), &[(&alice, SUPERSEDED)], 10);
+    assert_eq!(both(&[&empty, &bob_first, &far_alice]), (false, false), "neither is forgotten");
+    let next_takes = numbered(&site, 9, Some(5), &[(&alice, REMOVED), (&bob, REMOVED)], 10);
+    assert_eq!(both(&[&held, &bob_first, &next_takes]), (true, true), "one completes the other");
+    let far_takes = numbered(&site, 9, Some(8), &[(&alice, REMOVED), (&bob, REMOVED)], 10);
+    assert_eq!(
+        both(&[&held, &bob_first, &far_takes]),
+        (false, false),
+        "what is between is unknown"
+    );
     let old = numbered(&site, 4, Some(3), &[], 0);
     assert_eq!(both(&[&empty, &old]), (false, false), "the delta has run out, policy hard");
     drop(server);
