@@ -305,4 +305,42 @@ mod tests {
         assert_eq!(padded(&[1; SERIAL + 1]), None);
         assert_eq!(std::mem::size_of::<Entry>(), 40 - 8);
     }
+
+    fn numbered(own: Option<u8>, base: Option<u8>) -> IndexedList {
+        let number = |n: Option<u8>| n.map(|n| (1, vec![n]));
+        IndexedList {
+            issuer: X509Name::builder().unwrap().build(),
+            signer: Mutex::new(Signer::Known(Vec::new())),
+            entries: Vec::new(),
+            number: number(own),
+            base: number(base),
+            this_update: 0,
+            next_update: None,
+        }
+    }
+
+    #[test]
+    fn deltas_continue_a_list_one_after_the_other() {
+        let cases: [(&[(Option<u8>, Option<u8>)], u8, usize); 8] = [
+            // Number and base of each; how far it reaches, and how many deltas are loose.
+            (&[(Some(3), None), (Some(4), Some(3))], 4, 0),
+            (&[(Some(3), None), (Some(9), Some(5)), (Some(5), Some(3))], 9, 0),
+            (&[(Some(3), None), (Some(5), Some(3)), (Some(9), Some(3))], 9, 0),
+            (&[(Some(3), None), (Some(5), Some(3)), (Some(9), Some(8))], 5, 1),
+            (&[(Some(9), None), (Some(5), Some(3))], 9, 0),
+            // A base of zero, as for a list from before the numbers.
+            (&[(Some(3), None), (Some(4), Some(0))], 4, 0),
+            // RFC 5280 section 5.2.3 wants numbers of both; without, nothing is known of the order.
+            (&[(Some(3), None), (None, Some(3))], 3, 1),
+            (&[(Some(3), None), (Some(3), Some(3))], 3, 0),
+        ];
+        for (lists, reach, loose) in cases {
+            let lists: Vec<_> = lists.iter().map(|(own, base)| numbered(*own, *base)).collect();
+            let (all, left) = continued(lists.iter());
+            assert_eq!(all[0].number, Some(&(1, vec![reach])), "{reach} {loose}");
+            assert_eq!(left.len(), loose, "{reach} {loose}");
+        }
+        let without = [numbered(None, None), numbered(Some(4), Some(3))];
+        assert_eq!(loose_deltas(&without).len(), 1, "the complete list has no number");
+    }
 }
