@@ -65,7 +65,10 @@ fn load(address: &str, passphrase: Option<&Secret>) -> Result<ffi::store::Found,
         return Err(failed(address, why));
     }
     let secret = passphrase.map(|secret| secret.expose().as_bytes());
-    let found = ffi::store::load(address, secret).map_err(|error| {
+    // Providers compare the scheme letter by letter, and know the small ones.
+    let rest = address.get(scheme.len()..).unwrap_or_default();
+    let canonical = format!("{}{rest}", scheme.to_ascii_lowercase());
+    let found = ffi::store::load(&canonical, secret).map_err(|error| {
         // What OSSL_STORE says when neither the provider nor a loader of old found anything.
         let why = match super::error::stack(&error).as_str() {
             "unregistered scheme" => "there is nothing, or it cannot be read".to_owned(),
