@@ -16,6 +16,7 @@ pub mod report;
 pub mod rule;
 pub mod rules;
 mod run;
+pub mod running;
 mod tls;
 mod walk;
 

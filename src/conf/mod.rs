@@ -17,7 +17,7 @@ pub mod source;
 pub mod value;
 
 pub use error::Error;
-pub use source::Source;
+pub use source::{Source, Text};
 pub use value::{Entry, Item, Map, Position, Value};
 
 // Bounds. nats-server has none of them; it exhausts its stack or memory instead.

@@ -28,6 +28,19 @@ impl Source for Alone<'_> {
     }
 }
 
+/// A text that is no file: it answers to every name, includes too, and knows no environment.
+pub struct Text(pub String);
+
+impl Source for Text {
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.clone().into_bytes())
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
 /// The folder a file's includes are relative to; `.` when the path names none.
 pub(super) fn folder(path: &str) -> String {
     clean(path.rfind('/').map_or("", |slash| &path[..=slash]))

@@ -195,6 +195,7 @@ impl Reloader {
         let digest = options.config_digest.clone();
         let after = self.server.publish(options, acceptors, jiff::Timestamp::now());
         self.watch = Watch::start(stamps);
+        self.alarm(AlarmKind::TlsFiles, Vec::new());
         self.made = Instant::now();
         self.carry_out(&before, &after, &changes);
         recheck::start(Arc::clone(&self.server), after);

@@ -99,22 +99,8 @@ fn text(entry: &Entry) -> Read<&str> {
 #[cfg(test)]
 mod tests {
     use crate::auth::Mapping;
-    use crate::conf::{self, Source};
+    use crate::conf::{self, Text};
     use crate::options::Options;
-    use std::io;
-    use std::path::Path;
-
-    struct Text(String);
-
-    impl Source for Text {
-        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-            Ok(self.0.clone().into_bytes())
-        }
-
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
 
     const USERS: &str = "authorization { users = [ { user: web } ] }\n";
 

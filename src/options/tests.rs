@@ -1,20 +1,8 @@
 use super::*;
-use crate::conf::{self, Source};
-
-struct Text(&'static str);
-
-impl Source for Text {
-    fn read(&self, _: &std::path::Path) -> std::io::Result<Vec<u8>> {
-        Ok(self.0.as_bytes().to_vec())
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-}
+use crate::conf::{self, Text};
 
 fn read(text: &'static str) -> (Options, Vec<String>) {
-    let document = conf::parse(&Text(text), "c.conf").expect("parses");
+    let document = conf::parse(&Text(text.to_owned()), "c.conf").expect("parses");
     let mut options = Options::default();
     let problems = options.read(&document);
     (options, problems.iter().map(ToString::to_string).collect())
@@ -30,7 +18,7 @@ fn one_problem(text: &'static str) -> String {
 fn every_supported_key_has_a_reader() {
     for key in KEYS.iter().filter(|key| key.support == Support::Yes) {
         let text = format!("{}: 1\n", key.name);
-        let document = conf::parse(&Text(Box::leak(text.into_boxed_str())), "c").expect("parses");
+        let document = conf::parse(&Text(text), "c").expect("parses");
         let problems = Options::default().read(&document);
         for problem in problems {
             assert!(!problem.text.contains("no reader"), "{}", key.name);

@@ -3,6 +3,7 @@
 //! COMPAT: texts are those of nats-server (Go) wherever it has one; operators grep for them.
 
 use super::crl::CrlError;
+use super::fips::Level;
 use super::hint;
 use super::profile::Profile;
 use super::settings::NamedSettings;
@@ -248,10 +249,20 @@ impl fmt::Display for PairError {
             ),
             Self::BadKey(error) => write!(f, "tls: failed to parse private key: {}", stack(error)),
             Self::NotPkcs12 => f.write_str("'pkcs12_file' is no PKCS#12 file (DER)"),
-            Self::Pkcs12Passphrase => f.write_str(
-                "the passphrase does not open the PKCS#12 file; it is given with \
-                 'key_password_file', 'key_password_env' or 'key_password_credential'",
-            ),
+            Self::Pkcs12Passphrase => {
+                f.write_str(
+                    "the passphrase does not open the PKCS#12 file; it is given with \
+                     'key_password_file', 'key_password_env' or 'key_password_credential'",
+                )?;
+                // No module has PKCS12KDF (RFC 7292 appendix B); RFC 9579 goes without it.
+                if super::ready::level() > Level::Off {
+                    f.write_str(
+                        "; in FIPS mode its MAC must be PBMAC1: openssl pkcs12 -export \
+                         -pbmac1_pbkdf2 (OpenSSL 3.4 or later), or use PEM files",
+                    )?;
+                }
+                Ok(())
+            }
             Self::Pkcs12Incomplete => {
                 f.write_str("the PKCS#12 file holds no certificate with its private key")
             }

@@ -12,6 +12,7 @@ use super::peer;
 use super::settings::{CertificateFiles, Passphrase};
 use super::store;
 use crate::limits::CRL_FILE_MAX;
+use base64::Engine;
 use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::Id;
@@ -150,6 +151,16 @@ pub fn certificates(
         }
     };
     describe(&chain)
+}
+
+/// Certificates as [`CertificateView`](super::CertificateView) has them: DER in base64.
+pub fn shown(chain: &[&str]) -> Result<Vec<Certificate>, String> {
+    let one = |text: &&str| {
+        let der = base64::engine::general_purpose::STANDARD.decode(text);
+        let der = der.map_err(|error| format!("no base64: {error}"))?;
+        X509::from_der(&der).map_err(|error| stack(&error))
+    };
+    describe(&chain.iter().map(one).collect::<Result<Vec<_>, _>>()?)
 }
 
 /// The certificates of a PEM file.

@@ -7,6 +7,7 @@ use super::named::NamePattern;
 use super::peer;
 use super::profile::Profile;
 use super::ready::Ready;
+use base64::Engine;
 use openssl::x509::X509;
 use serde::Serialize;
 
@@ -52,6 +53,8 @@ pub struct CertificateView {
     pub not_after: String,
     /// Rounded down; negative after the end.
     pub days_left: i64,
+    /// The certificate itself, DER in base64.
+    pub der: String,
 }
 
 impl ProfileView {
@@ -67,6 +70,7 @@ impl ProfileView {
                 not_after: peer::rfc3339(certificate.not_after())?,
                 subject: own.subject,
                 sha256: own.sha256,
+                der: base64::engine::general_purpose::STANDARD.encode(certificate.to_der().ok()?),
             })
         };
         Self {

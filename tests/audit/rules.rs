@@ -58,6 +58,9 @@ fn head(line: &str) -> Fixture {
             "fail" => Want::Fail,
             "pass" => Want::Pass,
             "open" => Want::Open,
+            // The key is ML-DSA, which OpenSSL reads from 3.5 on.
+            "open<3.5" if openssl::version::number() < 0x3050_0000 => Want::Open,
+            "open<3.5" => Want::Pass,
             other => panic!("{line}: {other}"),
         },
         host: None,

@@ -7,7 +7,6 @@ use openssl::pkey::PKey;
 use openssl::stack::Stack;
 use openssl::x509::X509;
 use std::io::Read;
-use std::process::Command;
 
 /// A PKCS#12 file with the server's key and certificate, and the CA beside it.
 fn pkcs12(pki: &Pki, passphrase: &str) {
@@ -30,7 +29,7 @@ fn check(tls: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.conf");
     std::fs::write(&file, format!("tls {{ {tls} }}\n")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_natssl"));
+    let mut command = crate::common::server::Kind::Natssl.command();
     let output = command.arg("-t").arg("-c").arg(&file).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

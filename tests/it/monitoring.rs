@@ -49,6 +49,11 @@ fn handshakes_are_counted_by_what_came_of_them() {
         connect(&TlsOptions::version(SslVersion::TLS1_3).groups("P-256"));
     }
     connect(&tls12().suites("ECDHE-ECDSA-AES256-GCM-SHA384").groups("P-384:P-256"));
+    let listener = client_listener(&server, |h| h["completed"] == 4);
+    assert_eq!(
+        listener["handshakes"]["by_group"],
+        serde_json::json!({"CurveP256": 3, "CurveP384": 1})
+    );
     let resumer = Client::new(SslVersion::TLS1_3, None);
     assert_eq!(resumer.resumes_as(&server, None), Some(false));
     assert_eq!(resumer.resumes_as(&server, None), Some(true));
@@ -64,8 +69,8 @@ fn handshakes_are_counted_by_what_came_of_them() {
     assert_eq!(handshakes["outside_policy"], 0);
     assert_eq!(handshakes["by_version"], serde_json::json!({"1.2": 1, "1.3": 5}));
     assert_eq!(handshakes["by_cipher_suite"]["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"], 1);
-    assert_eq!(handshakes["by_group"]["CurveP256"], 3);
-    assert_eq!(handshakes["by_group"]["CurveP384"], 1);
+    let groups = handshakes["by_group"].as_object().unwrap();
+    assert_eq!(groups.values().map(|n| n.as_u64().unwrap()).sum::<u64>(), 6);
     assert_eq!(handshakes["by_signature"], serde_json::json!({"ECDSA+SHA256": 5}));
     assert_eq!(handshakes["failures"]["no_common_cipher_suite"], 2);
     let combinations = handshakes["combinations"].as_array().unwrap();
@@ -140,6 +145,15 @@ fn what_has_to_be_mended_is_an_alarm_until_it_is() {
     server.wait_for_log("can be used again");
     until("/tlsz", false);
     until("/varz", false);
+    // A reload that succeeds is the end of it, too.
+    put(b"half a key");
+    until("/varz", true);
+    let (pair, other) = (&pki.server_rsa, &pki.ca);
+    server.reload(&format!(
+        "http: \"127.0.0.1:-1\"\ntls {{\ncert_file: {:?}\nkey_file: {:?}\nca_file: {other:?}\n}}\n",
+        pair.cert, pair.key
+    ));
+    until("/varz", false);
 }
 
 #[test]
@@ -202,4 +216,41 @@ fn https_serves_the_new_certificate_after_a_reload() {
     server.reload(&text(&pki.server_rsa));
     server.log_since(from, "Reloaded server configuration");
     assert_eq!(served(), der(&pki.server_rsa));
+}
+
+/// The rules whose verdict `natssl audit` gives on a configuration and on the server that runs it.
+#[test]
+fn an_audit_of_the_running_server_agrees_with_one_of_its_configuration() {
+    let pki = Pki::shared();
+    for tls in [
+        "",
+        "min_version: \"1.3\"\ncurve_preferences: [CurveP256, CurveP384]\nsession_tickets: false",
+        "verify: true\ncipher_suites: [TLS_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256]\n\
+         allow_insecure_cipher_suites: true",
+        "server_names: [{ names: a.example.org, verify: true, min_version: \"1.3\" }]",
+    ] {
+        let server = Server::start(Kind::Natssl, &config(&pki, tls));
+        let monitor = format!("http://{}", server.port_of("Starting http monitor on "));
+        let file = server.dir().join("server.conf").display().to_string();
+        let audit = |from: [&str; 2]| {
+            let mut command = Kind::Natssl.command();
+            command.arg("audit").args(from).args(["--format", "json", "--profile", "sp800-52r2"]);
+            let output = command.args(["--profile", "mozilla-modern"]).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        };
+        let ids = |report: &Value, list: &str| {
+            let findings = report[list].as_array().unwrap_or_else(|| panic!("{report:#}"));
+            let ids = findings.iter().map(|f| f["rule"].as_str().unwrap().to_owned());
+            ids.collect::<std::collections::BTreeSet<String>>()
+        };
+        let (configured, running) = (audit(["-c", &file]), audit(["--server", &monitor]));
+        let found = ids(&running, "findings");
+        assert!(found.len() >= 2, "{running:#}");
+        // What monitoring does not show is left open; everything else is the same.
+        let hidden = ids(&running, "not_evaluated");
+        let wanted: std::collections::BTreeSet<String> =
+            ids(&configured, "findings").difference(&hidden).cloned().collect();
+        assert_eq!(found, wanted, "{tls}");
+    }
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Command, Output};
 
 fn natssl(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_natssl")).args(arguments).output().unwrap()
+    crate::common::server::Kind::Natssl.command().args(arguments).output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -53,7 +53,7 @@ fn check_mode_finds_what_a_start_would() {
 fn as_nats_server_it_answers_like_it() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("nats-server");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_natssl"), &link).unwrap();
+    std::os::unix::fs::symlink(crate::common::server::Kind::Natssl.binary(), &link).unwrap();
     let run = |arguments: &[&str]| Command::new(&link).args(arguments).output().unwrap();
     assert_eq!(run(&["-v"]).stdout, b"nats-server: v2.15.1\n");
     let word = run(&["dev"]);

@@ -6,7 +6,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -33,7 +33,8 @@ impl Server {
         let file = folder.path().join("server.conf");
         std::fs::write(&file, format!("host: 127.0.0.1\nport: -1\ndebug: true\n{config}\n"))
             .expect("configuration written");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_natssl"))
+        let mut child = crate::common::server::Kind::Natssl
+            .command()
             .arg("-c")
             .arg(&file)
             .stderr(Stdio::piped())

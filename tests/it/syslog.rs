@@ -3,14 +3,15 @@
 use crate::support::PATIENCE;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 /// A natssl that logs to `url`; ended when dropped.
 struct Logging(Child);
 
 impl Logging {
     fn start(url: &str) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_natssl"))
+        let child = crate::common::server::Kind::Natssl
+            .command()
             .args(["-a", "127.0.0.1", "-p", "-1", "-r", url])
             .stdin(Stdio::null())
             .stderr(Stdio::null())

@@ -4,7 +4,7 @@ use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, sp
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::audit::tls::Tls;
 use crate::tls::fips::module::Module;
-use crate::tls::names::{self, Group, KeyKind, Version};
+use crate::tls::names::{self, Group, Version};
 
 const NIST: &str = r#"curve_preferences: ["CurveP256", "CurveP384"]"#;
 
@@ -78,23 +78,6 @@ pub const RULES: &[Rule] = &[
         clauses: &[intermediate("tls_curves"), modern("tls_curves")],
         check: Check::Tls(|tls, _| without(tls, |group| group.name == "CurveP521")),
         remedy: r#"curve_preferences: ["X25519", "CurveP256", "CurveP384"]"#,
-    },
-    Rule {
-        id: "NS-GRP-007",
-        title: "The curve of the certificate is not among the groups: OpenSSL then has no TLS 1.2",
-        severity: Severity::Medium,
-        clauses: &[base("RFC 8422 section 5.1.1")],
-        check: Check::Chain(|chain, _, tls, _| {
-            let key = &chain[0].key;
-            if key.kind != KeyKind::Ecdsa || !key.nist_curve || !tls.has_version(Version::Tls12) {
-                return Outcome::Absent;
-            }
-            let wanted = key.name.replace("ECDSA P-", "CurveP");
-            let good = tls.groups().iter().any(|group| group.name == wanted);
-            let value = format!("the key is {}", key.name);
-            Outcome::pass_if(good, tls.place(&["curve_preferences"]), value)
-        }),
-        remedy: NIST,
     },
     Rule {
         id: "NS-GRP-008",

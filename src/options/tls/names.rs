@@ -160,22 +160,10 @@ fn patterns(entry: &Entry) -> Read<Vec<NamePattern>> {
 #[cfg(test)]
 mod tests {
     use crate::auth::Mapping;
-    use crate::conf::{self, Source};
+    use crate::conf::{self, Text};
     use crate::options::Options;
     use crate::tls::Settings;
-    use std::path::{Path, PathBuf};
-
-    struct Text(String);
-
-    impl Source for Text {
-        fn read(&self, _: &Path) -> std::io::Result<Vec<u8>> {
-            Ok(self.0.clone().into_bytes())
-        }
-
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
+    use std::path::PathBuf;
 
     const PAIR: &str = "cert_file: c, key_file: k";
 
