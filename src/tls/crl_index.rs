@@ -321,8 +321,10 @@ mod tests {
 
     #[test]
     fn deltas_continue_a_list_one_after_the_other() {
-        let cases: [(&[(Option<u8>, Option<u8>)], u8, usize); 8] = [
-            // Number and base of each; how far it reaches, and how many deltas are loose.
+        /// Number and base of each list.
+        type Numbers = &'static [(Option<u8>, Option<u8>)];
+        // With how far they reach, and how many deltas are loose.
+        let cases: [(Numbers, u8, usize); 8] = [
             (&[(Some(3), None), (Some(4), Some(3))], 4, 0),
             (&[(Some(3), None), (Some(9), Some(5)), (Some(5), Some(3))], 9, 0),
             (&[(Some(3), None), (Some(5), Some(3)), (Some(9), Some(3))], 9, 0),
