@@ -5,7 +5,7 @@ use super::model::{Kind, flag_of, get, is_on, maps_of, text_of, texts_of};
 use crate::conf::{Map, Position, Value};
 use crate::tls::inspect::{self, Certificate, KeyForm};
 use crate::tls::names::{self, GROUPS, Group, SUITES, Suite, Version};
-use crate::tls::{CertificateFiles, Passphrase};
+use crate::tls::{CertificateFiles, Passphrase, store_address};
 use std::path::{Path, PathBuf};
 
 pub struct Tls<'a> {
@@ -50,8 +50,8 @@ impl<'a> Tls<'a> {
     pub fn read(kind: Kind, name: String, map: &'a Map, at: &'a Position) -> Self {
         let passphrase = passphrase(map);
         let own = |files: CertificateFiles, at| Own {
-            name: match files.paths().first() {
-                Some(path) => format!("certificate {}", path.display()),
+            name: match files.names().first() {
+                Some(name) => format!("certificate {name}"),
                 None => "certificate".to_owned(),
             },
             at,
@@ -181,8 +181,9 @@ impl<'a> Tls<'a> {
             let at = own.at;
             match &own.files {
                 CertificateFiles::Pem { certificate, key } => {
-                    files.push(File::of(certificate, Purpose::Certificate, at));
-                    files.push(File::of(key, Purpose::Key, at));
+                    let named = [(certificate, Purpose::Certificate), (key, Purpose::Key)];
+                    let named = named.into_iter().filter(|(path, _)| store_address(path).is_none());
+                    files.extend(named.map(|(path, purpose)| File::of(path, purpose, at)));
                 }
                 CertificateFiles::Pkcs12(file) => files.push(File::of(file, Purpose::Key, at)),
             }

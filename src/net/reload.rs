@@ -4,7 +4,7 @@
 use super::acceptors;
 use super::files::{StartFiles, Urls};
 use super::recheck;
-use super::rotation::{Say, Stamps, Watch};
+use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
@@ -44,7 +44,8 @@ impl Reloader {
             return;
         }
         let stamps = Stamps::of(&paths);
-        if !self.watch.is_due(&stamps, now) {
+        let retry = if before.options.has_addresses() { Retry::No } else { Retry::Yes };
+        if !self.watch.is_due(&stamps, now, retry) {
             return;
         }
         match acceptors::load(self.ready, &before.options) {
@@ -89,6 +90,14 @@ impl Reloader {
                 tracing::debug!("Renewed the keys of TLS session tickets");
                 self.made = now;
                 self.server.publish(before.options.clone(), acceptors, before.loaded);
+            }
+            // Nothing may be wrong with the files. Not again in an hour: a token counts wrong PINs.
+            Err(error) if before.options.has_addresses() => {
+                tracing::warn!(
+                    "The keys of TLS session tickets are older than a day, and cannot be renewed \
+                     before another day: {error}"
+                );
+                self.made = now;
             }
             // Other files are the watch's to take over, or to complain of.
             _ if before.options.watch_files => {}
@@ -336,5 +345,39 @@ mod tests {
         write_pair(ready, folder.path());
         reloader.renew(start + 60 * hour);
         assert_eq!(number(&reloader), 2);
+    }
+
+    /// Real ones lock themselves after a few wrong PINs; here a file that is gone refuses.
+    #[test]
+    fn a_token_that_refuses_is_not_asked_again_and_again() {
+        let ready = crate::tls::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let CertificateFiles::Pem { certificate, key } = write_pair(ready, folder.path()) else {
+            unreachable!()
+        };
+        let away = folder.path().join("away");
+        let address = format!("file:{}", key.display()).into();
+        let certificates = vec![CertificateFiles::Pem { certificate, key: address }];
+        let tls = Some(Settings { certificates, ..Settings::default() });
+        let mut reloader = reloader(ready, Options { tls, ..Options::default() });
+        let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+        let number = |reloader: &Reloader| reloader.server.current().number;
+
+        std::fs::rename(&key, &away).unwrap();
+        reloader.renew(start + 25 * hour);
+        std::fs::rename(&away, &key).unwrap();
+        reloader.renew(start + 26 * hour);
+        assert_eq!(number(&reloader), 1, "not before another day");
+        reloader.renew(start + 50 * hour);
+        assert_eq!(number(&reloader), 2);
+
+        std::fs::rename(&key, &away).unwrap();
+        // Not the stamps of the files: as if one had changed.
+        reloader.watch = Watch::default();
+        reloader.look(start);
+        assert!(reloader.watch.is_failing());
+        std::fs::rename(&away, &key).unwrap();
+        reloader.look(start + hour);
+        assert!(reloader.watch.is_failing(), "no file changed");
     }
 }

@@ -56,6 +56,15 @@ pub struct Watch {
     failure: Option<Failure>,
 }
 
+/// Are files that cannot be used tried again though they did not change?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// A network file system may recover without a change to a file.
+    Yes,
+    /// A token is asked along with the files. It counts wrong PINs, and locks itself.
+    No,
+}
+
 /// What to say about files that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Say {
@@ -73,10 +82,9 @@ impl Watch {
     }
 
     /// Should the files be loaded?
-    pub fn is_due(&self, stamps: &Stamps, now: Instant) -> bool {
-        match &self.failure {
-            // A network file system may recover without a change to the file.
-            Some(failure) if now.duration_since(failure.tried) >= RETRY => true,
+    pub fn is_due(&self, stamps: &Stamps, now: Instant, retry: Retry) -> bool {
+        match (&self.failure, retry) {
+            (Some(failure), Retry::Yes) if now.duration_since(failure.tried) >= RETRY => true,
             _ => self.seen != *stamps,
         }
     }
@@ -154,16 +162,18 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let broken = Stamps(vec![None]);
         let mut watch = Watch::start(Stamps::default());
-        assert!(!watch.is_due(&Stamps::default(), start));
-        assert!(watch.is_due(&broken, start));
+        assert!(!watch.is_due(&Stamps::default(), start, Retry::Yes));
+        assert!(watch.is_due(&broken, start, Retry::Yes));
         assert_eq!(watch.failed(broken.clone(), start), Say::Warning);
-        assert!(!watch.is_due(&broken, start + RETRY / 2), "nothing changed");
-        assert!(watch.is_due(&broken, start + RETRY));
+        assert!(!watch.is_due(&broken, start + RETRY / 2, Retry::Yes), "nothing changed");
+        assert!(watch.is_due(&broken, start + RETRY, Retry::Yes));
+        assert!(!watch.is_due(&broken, after(60), Retry::No), "a token is asked once");
+        assert!(watch.is_due(&Stamps::default(), after(60), Retry::No));
         assert_eq!(watch.failed(broken.clone(), after(9)), Say::Nothing);
         assert_eq!(watch.failed(broken.clone(), after(10)), Say::Alarm);
         assert_eq!(watch.failed(broken, after(11)), Say::Nothing);
         assert!(watch.is_failing());
         watch.loaded(Stamps::default());
-        assert!(!watch.is_failing() && !watch.is_due(&Stamps::default(), after(20)));
+        assert!(!watch.is_failing() && !watch.is_due(&Stamps::default(), after(20), Retry::Yes));
     }
 }

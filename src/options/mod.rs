@@ -183,6 +183,12 @@ impl Options {
         files
     }
 
+    /// Is a key or certificate at an address (`pkcs11:`)?
+    pub fn has_addresses(&self) -> bool {
+        let settings = self.tls.iter().flat_map(|tls| tls.all());
+        settings.flat_map(|tls| &tls.certificates).any(CertificateFiles::has_address)
+    }
+
     /// Certificates, keys, CA, pinned certificates and CRLs named by the options, for messages.
     pub fn tls_files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = Vec::new();

@@ -26,8 +26,10 @@ pub enum CrlCheck {
 /// The CRLs of one generation of a listener.
 #[derive(Default)]
 pub struct Lists {
+    /// Lists without critical extensions, deltas among them. Where OpenSSL checks all lists, they
+    /// are here for the sake of deltas only, which it may take no notice of.
     plain: Vec<IndexedList>,
-    /// Lists with critical extensions. If there is one, OpenSSL checks all, by these.
+    /// All lists, if one has critical extensions: OpenSSL checks by these. Otherwise none.
     for_openssl: Vec<X509Crl>,
     /// SHA-256 of each file.
     digests: Vec<Vec<u8>>,
@@ -62,6 +64,9 @@ impl Lists {
             for path in &paths {
                 lists.read(path, trusted, true)?;
             }
+            if !lists.plain.iter().any(IndexedList::is_delta) {
+                lists.plain.clear();
+            }
         }
         if lists.plain.iter().map(IndexedList::len).sum::<usize>() > MANY {
             ffi::give_back_memory();
@@ -79,19 +84,16 @@ impl Lists {
         for list in parse(&data).ok_or_else(|| refused(CrlError::Unreadable))? {
             let signer = signer(&list, trusted).map_err(refused)?;
             let key = signer.and_then(|signer| ffi::public_key_der(signer));
-            let plain = match for_openssl {
-                true => None,
-                false => IndexedList::of(&list, key).map_err(library)?,
-            };
-            match plain {
-                Some(plain) => self.plain.push(plain),
-                None => self.for_openssl.push(list),
+            let plain = IndexedList::of(&list, key).map_err(library)?;
+            if for_openssl || plain.is_none() {
+                self.for_openssl.push(list);
             }
+            self.plain.extend(plain);
         }
         Ok(())
     }
 
-    /// Lists that OpenSSL has to go by; empty: [`Lists::status`] knows everything.
+    /// Lists that OpenSSL has to go by; empty: [`Lists::status`] knows all there is to know.
     pub fn for_openssl(&self) -> &[X509Crl] {
         &self.for_openssl
     }
@@ -101,9 +103,14 @@ impl Lists {
         self.digests.iter().map(Vec::as_slice)
     }
 
-    /// What the lists say of a certificate that `issuer` signed; see [`crl_index::status`].
+    /// What the lists say of a certificate that `issuer` signed; see [`crl_index::status`]. Where
+    /// OpenSSL checks, only what it may have missed.
     pub fn status(&self, certificate: &X509Ref, issuer: &X509Ref, now: Option<i64>) -> Status {
-        crl_index::status(&self.plain, certificate, issuer, now)
+        match crl_index::status(&self.plain, certificate, issuer, now) {
+            Status::Revoked => Status::Revoked,
+            _ if !self.for_openssl.is_empty() => Status::Good,
+            status => status,
+        }
     }
 
     /// `serial 0A, reason key compromise, since 2026-11-20T…Z`, for the log.
@@ -114,7 +121,7 @@ impl Lists {
     /// Lists that are out of date, for warnings.
     pub fn stale(&self) -> Vec<String> {
         let now = peer::now_seconds();
-        let plain = self.plain.iter().map(|list| (list.issuer(), list.next_update()));
+        let plain = self.in_force().map(|list| (list.issuer(), list.next_update()));
         let others = self.for_openssl.iter();
         let others = others
             .map(|list| (list.issuer_name(), list.next_update().and_then(peer::unix_seconds)));
@@ -123,7 +130,7 @@ impl Lists {
             let end = jiff::Timestamp::from_second(end).unwrap_or_default();
             Some(format!("The CRL of {} is out of date since {end}", peer::name_text(issuer)))
         });
-        let loose = crl_index::loose_deltas(&self.plain).map(|issuer| {
+        let loose = crl_index::loose_deltas(&self.plain).into_iter().map(|issuer| {
             format!(
                 "The delta CRL of {} completes no list: the one it builds on, or a newer one, is \
                  missing; what it revokes is revoked all the same",
@@ -133,9 +140,14 @@ impl Lists {
         let is_delta = |list: &&X509Crl| ffi::crl_number(list, ffi::CrlNumber::Base).is_some();
         let scoped = self.for_openssl.iter().filter(is_delta).map(|list| {
             format!(
-                "The delta CRL of {} is left to OpenSSL, because a list here has a scope of its own: \
-                 it counts only where the certificate or the complete list names it (freshestCRL)",
-                peer::name_text(list.issuer_name())
+                "A list here has a scope of its own, so OpenSSL checks all of them. It follows the \
+                 delta CRL of {} only where the certificate or the complete list names it \
+                 (freshestCRL); otherwise it {}",
+                peer::name_text(list.issuer_name()),
+                match ffi::crl_is_special(list) {
+                    true => "does not count",
+                    false => "revokes, and takes nothing back",
+                },
             )
         });
         stale.chain(loose).chain(scoped).collect()
@@ -148,10 +160,15 @@ impl Lists {
         plain.chain(others.filter_map(peer::unix_seconds)).min()
     }
 
+    /// Lists that are looked up here, and not by OpenSSL.
+    fn in_force(&self) -> impl Iterator<Item = &IndexedList> {
+        self.plain.iter().filter(|_| self.for_openssl.is_empty())
+    }
+
     /// What there is, for the log; `None`: nothing.
     pub fn summary(&self) -> Option<String> {
-        let count = self.plain.len() + self.for_openssl.len();
-        let entries = self.plain.iter().map(IndexedList::len).sum::<usize>()
+        let count = self.in_force().count() + self.for_openssl.len();
+        let entries = self.in_force().map(IndexedList::len).sum::<usize>()
             + self
                 .for_openssl
                 .iter()

@@ -26,6 +26,13 @@ struct Entry {
     reason: u8,
 }
 
+impl Entry {
+    /// `removeFromCRL`, in a delta.
+    fn is_removal(&self) -> bool {
+        i32::from(self.reason) == CrlReason::REMOVE_FROM_CRL.as_raw()
+    }
+}
+
 /// Whose list it is. The signature is checked once, with the key that made it.
 enum Signer {
     /// The issuer's public key, DER: the signature is good.
@@ -126,11 +133,13 @@ impl IndexedList {
         matches!(&*signer, Signer::Known(known) if *known == key)
     }
 
+    /// What it says of a certificate. Should it name one twice, a revocation goes before a removal.
     fn find(&self, certificate: &X509Ref) -> Option<&Entry> {
         let serial = certificate.serial_number().to_bn().ok()?.to_vec();
         let serial = padded(&serial)?;
-        let at = self.entries.binary_search_by(|entry| entry.serial.cmp(&serial)).ok()?;
-        self.entries.get(at)
+        let from = self.entries.partition_point(|entry| entry.serial < serial);
+        let of_it = self.entries.iter().skip(from).take_while(|entry| entry.serial == serial);
+        of_it.min_by_key(|entry| entry.is_removal())
     }
 }
 
@@ -142,16 +151,14 @@ fn number(list: &X509Crl, which: ffi::CrlNumber) -> Option<Number> {
 }
 
 impl IndexedList {
-    /// Can this delta complete `list`, so that both together are as new as the delta?
-    fn completes(&self, list: &Self) -> bool {
-        let (Some(base), Some(own)) = (&self.base, &self.number) else { return false };
-        let fits = |number: &Number| base <= number && number < own;
-        list.base.is_none() && list.number.as_ref().is_some_and(fits)
+    pub fn is_delta(&self) -> bool {
+        self.base.is_some()
     }
 
-    /// Is this delta part of what `list` says already?
-    fn is_within(&self, list: &Self) -> bool {
-        list.base.is_none() && self.number.is_some() && self.number <= list.number
+    /// Can this delta take a list of this number to its own?
+    fn continues(&self, number: &Number) -> bool {
+        let (Some(base), Some(own)) = (&self.base, &self.number) else { return false };
+        base <= number && number < own
     }
 
     fn currency(&self, now: Option<i64>) -> Status {
@@ -163,13 +170,69 @@ impl IndexedList {
     }
 }
 
+/// A complete list with the deltas that continue it, one after the other.
+struct Continued<'a> {
+    list: &'a IndexedList,
+    deltas: Vec<&'a IndexedList>,
+    /// How far they reach.
+    number: Option<&'a Number>,
+}
+
+impl<'a> Continued<'a> {
+    /// RFC 5280 section 5.2.4: what a list and a delta amount to may be continued like a list. So
+    /// every delta is tried in the order of the numbers. `deltas`: in that order.
+    fn of(list: &'a IndexedList, deltas: &[&'a IndexedList]) -> Self {
+        let mut all = Self { list, deltas: Vec::new(), number: list.number.as_ref() };
+        for delta in deltas {
+            if all.number.is_some_and(|number| delta.continues(number)) {
+                all.deltas.push(delta);
+                all.number = delta.number.as_ref();
+            }
+        }
+        all
+    }
+
+    /// Does it reach as far as this delta, which then has nothing to add?
+    fn covers(&self, delta: &IndexedList) -> bool {
+        delta.number.is_some() && delta.number.as_ref() <= self.number
+    }
+
+    /// Good as long as list and last delta are: that one knows all that came before.
+    fn currency(&self, now: Option<i64>) -> Status {
+        match (self.list.currency(now), self.deltas.last()) {
+            (Status::Good, Some(last)) => last.currency(now),
+            (of_list, _) => of_list,
+        }
+    }
+
+    fn revokes(&self, certificate: &X509Ref, now: Option<i64>) -> bool {
+        let may_take = self.deltas.last().is_some_and(|last| last.currency(now) == Status::Good);
+        let mut revoked = self.list.find(certificate).is_some();
+        for entry in self.deltas.iter().filter_map(|delta| delta.find(certificate)) {
+            revoked = !entry.is_removal() || revoked && !may_take;
+        }
+        revoked
+    }
+}
+
+/// The lists with their deltas, and deltas that none of them reaches as far as.
+fn continued<'a>(
+    lists: impl Iterator<Item = &'a IndexedList>,
+) -> (Vec<Continued<'a>>, Vec<&'a IndexedList>) {
+    let (mut deltas, complete): (Vec<_>, Vec<_>) = lists.partition(|list| list.is_delta());
+    deltas.sort_by(|a, b| a.number.cmp(&b.number));
+    let continued: Vec<_> = complete.iter().map(|list| Continued::of(list, &deltas)).collect();
+    deltas.retain(|delta| !continued.iter().any(|all| all.covers(delta)));
+    (continued, deltas)
+}
+
 /// Deltas that complete no list, and are not part of one either: their issuers.
-pub fn loose_deltas(lists: &[IndexedList]) -> impl Iterator<Item = &X509NameRef> {
-    let fits = move |delta: &IndexedList, list: &IndexedList| {
-        list.is_named_like(delta.issuer()) && (delta.completes(list) || delta.is_within(list))
+pub fn loose_deltas(lists: &[IndexedList]) -> Vec<&X509NameRef> {
+    let is_loose = |delta: &IndexedList| {
+        let (_, loose) = continued(lists.iter().filter(|l| l.is_named_like(delta.issuer())));
+        loose.iter().any(|one| std::ptr::eq(*one, delta))
     };
-    let deltas = lists.iter().filter(|list| list.base.is_some());
-    deltas.filter(move |delta| !lists.iter().any(|list| fits(delta, list))).map(|d| d.issuer())
+    lists.iter().filter(|list| list.is_delta() && is_loose(list)).map(|d| d.issuer()).collect()
 }
 
 fn padded(serial: &[u8]) -> Option<[u8; SERIAL]> {
@@ -186,35 +249,18 @@ pub fn status(
     issuer: &X509Ref,
     now: Option<i64>,
 ) -> Status {
-    const REMOVED: i32 = CrlReason::REMOVE_FROM_CRL.as_raw();
     let name = certificate.issuer_name();
     let of_issuer =
         lists.iter().filter(|list| list.is_named_like(name) && list.is_signed_by(issuer));
-    let (complete, deltas): (Vec<_>, Vec<_>) = of_issuer.partition(|list| list.base.is_none());
-    // Of several deltas the newest says it all. One that is part of every list is history.
-    let newest = deltas.into_iter().max_by(|a, b| a.number.cmp(&b.number));
-    let delta = newest.filter(|delta| !complete.iter().any(|list| delta.is_within(list)));
-    let said = delta.and_then(|delta| delta.find(certificate));
-    if said.is_some_and(|entry| i32::from(entry.reason) != REMOVED) {
+    let (complete, loose) = continued(of_issuer);
+    let revokes = |delta: &&IndexedList| delta.find(certificate).is_some_and(|e| !e.is_removal());
+    if loose.iter().any(revokes) || complete.iter().any(|all| all.revokes(certificate, now)) {
         return Status::Revoked;
     }
-    // It takes entries from lists it completes, as long as it is current.
-    let takes = |list: &IndexedList| {
-        said.is_some()
-            && delta.is_some_and(|d| d.completes(list) && d.currency(now) == Status::Good)
-    };
     let mut best = Status::Unknown;
-    for list in complete {
-        if list.find(certificate).is_some() && !takes(list) {
-            return Status::Revoked;
-        }
-        let together = match delta.filter(|delta| delta.completes(list)) {
-            // What came after the list is known as long as the delta is current.
-            Some(delta) if list.currency(now) == Status::Good => delta.currency(now),
-            _ => list.currency(now),
-        };
+    for all in complete {
         if best != Status::Good {
-            best = together;
+            best = all.currency(now);
         }
     }
     best
@@ -223,8 +269,9 @@ pub fn status(
 /// `serial 0A, reason key compromise, since 2026-11-20T…Z`, for the log.
 pub fn describe(lists: &[IndexedList], certificate: &X509Ref) -> Option<String> {
     let name = certificate.issuer_name();
-    let entry =
-        lists.iter().filter(|l| l.is_named_like(name)).find_map(|list| list.find(certificate))?;
+    let of_name = lists.iter().filter(|list| list.is_named_like(name));
+    let mut entries = of_name.filter_map(|list| list.find(certificate));
+    let entry = entries.find(|entry| !entry.is_removal())?;
     let serial = certificate.serial_number().to_bn().ok()?.to_hex_str().ok()?.to_string();
     let since = jiff::Timestamp::from_second(entry.since).unwrap_or_default();
     Some(format!("serial {serial}, reason {}, since {since}", reason_text(entry.reason)))
@@ -257,5 +304,45 @@ mod tests {
         assert_eq!(padded(&[0xff; SERIAL]), Some([0xff; SERIAL]));
         assert_eq!(padded(&[1; SERIAL + 1]), None);
         assert_eq!(std::mem::size_of::<Entry>(), 40 - 8);
+    }
+
+    fn numbered(own: Option<u8>, base: Option<u8>) -> IndexedList {
+        let number = |n: Option<u8>| n.map(|n| (1, vec![n]));
+        IndexedList {
+            issuer: X509Name::builder().unwrap().build(),
+            signer: Mutex::new(Signer::Known(Vec::new())),
+            entries: Vec::new(),
+            number: number(own),
+            base: number(base),
+            this_update: 0,
+            next_update: None,
+        }
+    }
+
+    #[test]
+    fn deltas_continue_a_list_one_after_the_other() {
+        /// Number and base of each list.
+        type Numbers = &'static [(Option<u8>, Option<u8>)];
+        // With how far they reach, and how many deltas are loose.
+        let cases: [(Numbers, u8, usize); 8] = [
+            (&[(Some(3), None), (Some(4), Some(3))], 4, 0),
+            (&[(Some(3), None), (Some(9), Some(5)), (Some(5), Some(3))], 9, 0),
+            (&[(Some(3), None), (Some(5), Some(3)), (Some(9), Some(3))], 9, 0),
+            (&[(Some(3), None), (Some(5), Some(3)), (Some(9), Some(8))], 5, 1),
+            (&[(Some(9), None), (Some(5), Some(3))], 9, 0),
+            // A base of zero, as for a list from before the numbers.
+            (&[(Some(3), None), (Some(4), Some(0))], 4, 0),
+            // RFC 5280 section 5.2.3 wants numbers of both; without, nothing is known of the order.
+            (&[(Some(3), None), (None, Some(3))], 3, 1),
+            (&[(Some(3), None), (Some(3), Some(3))], 3, 0),
+        ];
+        for (lists, reach, loose) in cases {
+            let lists: Vec<_> = lists.iter().map(|(own, base)| numbered(*own, *base)).collect();
+            let (all, left) = continued(lists.iter());
+            assert_eq!(all[0].number, Some(&(1, vec![reach])), "{reach} {loose}");
+            assert_eq!(left.len(), loose, "{reach} {loose}");
+        }
+        let without = [numbered(None, None), numbered(Some(4), Some(3))];
+        assert_eq!(loose_deltas(&without).len(), 1, "the complete list has no number");
     }
 }

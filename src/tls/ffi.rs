@@ -260,9 +260,14 @@ pub fn share_store(builder: &mut SslContextBuilder, store: &X509StoreRef) {
 /// X509_CRL_get_ext_by_critical(3).
 pub fn crl_is_special(list: &X509CrlRef) -> bool {
     const DELTA_INDICATOR: c_int = 140;
+    // One that cannot be read must not pass for a complete list.
+    let is_delta = crl_number(list, CrlNumber::Base).is_some();
     // SAFETY: a live list, only read; -1 begins the search, and a negative result ends it.
     unsafe {
-        let delta = X509_CRL_get_ext_by_NID(list.as_ptr(), DELTA_INDICATOR, -1);
+        let delta = match is_delta {
+            true => X509_CRL_get_ext_by_NID(list.as_ptr(), DELTA_INDICATOR, -1),
+            false => -1,
+        };
         let mut at = X509_CRL_get_ext_by_critical(list.as_ptr(), 1, -1);
         while at >= 0 && at == delta {
             at = X509_CRL_get_ext_by_critical(list.as_ptr(), 1, at);

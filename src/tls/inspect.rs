@@ -10,6 +10,7 @@ use super::fips::{Level, rules};
 use super::names::{KeyKind, Suite};
 use super::peer;
 use super::settings::{CertificateFiles, Passphrase};
+use super::store;
 use crate::limits::CRL_FILE_MAX;
 use base64::Engine;
 use openssl::nid::Nid;
@@ -112,6 +113,8 @@ pub enum KeyForm {
     /// The form of OpenSSL before 1.0, whose key comes from MD5.
     Traditional,
     Pkcs12,
+    /// No file at all: a provider has it.
+    Address,
 }
 
 /// A certificate revocation list.
@@ -124,13 +127,19 @@ pub struct List {
     pub known_issuer: bool,
 }
 
-/// The certificates of a PEM or PKCS#12 file, in its order. The error says what is wrong with it.
+/// The certificates of a PEM or PKCS#12 file or at an address, in its order. The error says what is wrong with it.
 pub fn certificates(
     files: &CertificateFiles,
     passphrase: &Passphrase,
 ) -> Result<Vec<Certificate>, String> {
     let chain = match files {
-        CertificateFiles::Pem { certificate, .. } => return bundle(certificate),
+        CertificateFiles::Pem { certificate, .. } => match store::address(certificate) {
+            None => return bundle(certificate),
+            Some(address) => {
+                let secret = passphrase.read()?;
+                store::chain(address, secret.as_ref()).map_err(|error| error.to_string())?
+            }
+        },
         CertificateFiles::Pkcs12(file) => {
             let data = read_file(file).map_err(|error| file_error(file, &error))?;
             let secret = passphrase.read()?;
@@ -175,13 +184,18 @@ pub fn pair(files: &CertificateFiles, passphrase: &Passphrase) -> Result<(), Str
     let loaded = load_pair(files, secret.as_ref());
     loaded.map(|_| ()).map_err(|error| match error {
         PairError::File { path, source } => file_error(&path, &source),
-        error => format!("{}: {error}", names(&files.paths())),
+        // It names its address itself.
+        PairError::Store { .. } => error.to_string(),
+        error => format!("{}: {error}", files.names().join(", ")),
     })
 }
 
 /// The form of a key file; `None`: there is no key in it.
 pub fn key_form(files: &CertificateFiles) -> Result<Option<KeyForm>, String> {
     let CertificateFiles::Pem { key, .. } = files else { return Ok(Some(KeyForm::Pkcs12)) };
+    if files.is_address() {
+        return Ok(Some(KeyForm::Address));
+    }
     let text = read_file(key).map_err(|error| file_error(key, &error))?;
     let labels = pem_labels(&text);
     let Some(label) = labels.iter().find(|label| label.ends_with("PRIVATE KEY")) else {
@@ -235,11 +249,6 @@ pub fn now() -> i64 {
 
 fn file_error(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {}", path.display(), super::error::io_text(error))
-}
-
-fn names(paths: &[PathBuf]) -> String {
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    names.join(", ")
 }
 
 fn describe(chain: &[X509]) -> Result<Vec<Certificate>, String> {

@@ -68,6 +68,7 @@ pub fn fips_in_force() -> bool {
 pub fn start() -> Result<Ready, Refusal> {
     let state = STATE.get_or_init(|| {
         let evidence = fips::start()?;
+        super::ffi::store::never_ask();
         if openssl::version::number() < 0x3000_0000 {
             let reason = Reason::LibraryTooOld { library: evidence.library.clone() };
             return Err(Refusal { reason, evidence: Box::new(evidence) });

@@ -43,6 +43,27 @@ impl CertificateFiles {
     pub fn is_address(&self) -> bool {
         matches!(self, Self::Pem { key, .. } if super::store::address(key).is_some())
     }
+
+    /// Is anything of it at an address? A token may count wrong PINs, and lock itself.
+    pub fn has_address(&self) -> bool {
+        match self {
+            Self::Pem { certificate, .. } => {
+                self.is_address() || super::store::address(certificate).is_some()
+            }
+            Self::Pkcs12(_) => false,
+        }
+    }
+
+    /// Certificate and key as they may be shown, addresses included.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Pem { certificate, key } => vec![certificate, key],
+            Self::Pkcs12(file) => vec![file],
+        }
+        .into_iter()
+        .map(|path| super::store::name(path))
+        .collect()
+    }
 }
 
 /// Where the passphrase of encrypted keys comes from. nats-server has none of these.

@@ -2,19 +2,26 @@
 
 use super::error::PairError;
 use super::ffi;
+use super::fips::Level;
 use crate::secret::Secret;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use std::path::Path;
 
-/// The address, where `path` is one: a scheme of two letters or more before the first `:`, and no
-/// file of that name.
+/// The address, where `path` is one: it begins with a scheme (RFC 3986 section 3.1) of two letters or
+/// more. The text alone decides, so that a file put into the working folder changes nothing; a file
+/// of such a name is written `./name`.
 pub fn address(path: &Path) -> Option<&str> {
     let text = path.to_str()?;
     let (scheme, rest) = text.split_once(':')?;
-    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+.-".contains(&b);
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"+.-".contains(&b);
     let good = scheme.len() >= 2 && scheme.bytes().all(known) && !rest.is_empty();
-    (good && scheme.starts_with(|c: char| c.is_ascii_lowercase()) && !path.exists()).then_some(text)
+    (good && scheme.starts_with(|c: char| c.is_ascii_alphabetic())).then_some(text)
+}
+
+/// A file's name, or an address as it may be shown.
+pub fn name(path: &Path) -> String {
+    address(path).map_or_else(|| path.display().to_string(), shown)
 }
 
 /// As it may be shown: without the attributes that hold a PIN or say where it is.
@@ -44,17 +51,31 @@ fn failed(address: &str, why: String) -> PairError {
 fn load(address: &str, passphrase: Option<&Secret>) -> Result<ffi::store::Found, PairError> {
     let scheme = address.split(':').next().unwrap_or_default();
     if !ffi::store::is_offered(scheme) {
-        return Err(failed(
-            address,
-            format!(
+        // What is fetched with `fips=yes` does not see the providers of tokens.
+        let why = match super::ready::level() {
+            Level::Off => format!(
                 "no provider of this OpenSSL opens '{scheme}:'; install one and activate it in \
-                 openssl.cnf, as pkcs11-provider for 'pkcs11:'"
+                 openssl.cnf, as pkcs11-provider for 'pkcs11:' (a file of this name is './{scheme}:...')"
             ),
-        ));
+            Level::Fips | Level::FipsStrict => format!(
+                "in FIPS mode nothing opens '{scheme}:', because a provider of keys computes outside \
+                 of the FIPS module; accepted: a key in a file, which the module computes with"
+            ),
+        };
+        return Err(failed(address, why));
     }
     let secret = passphrase.map(|secret| secret.expose().as_bytes());
-    let found = ffi::store::load(address, secret)
-        .map_err(|error| failed(address, super::error::stack(&error)))?;
+    // Providers compare the scheme letter by letter, and know the small ones.
+    let rest = address.get(scheme.len()..).unwrap_or_default();
+    let canonical = format!("{}{rest}", scheme.to_ascii_lowercase());
+    let found = ffi::store::load(&canonical, secret).map_err(|error| {
+        // What OSSL_STORE says when neither the provider nor a loader of old found anything.
+        let why = match super::error::stack(&error).as_str() {
+            "unregistered scheme" => "there is nothing, or it cannot be read".to_owned(),
+            other => other.to_owned(),
+        };
+        failed(address, why)
+    })?;
     if found.asked_in_vain {
         let why = "a PIN is asked for: give it with 'key_password_file', 'key_password_env' or \
                    'key_password_credential'";
@@ -96,8 +117,7 @@ mod tests {
         for text in ["pkcs11:token=x;object=y", "handle:0x81000000", "file:/etc/key.pem"] {
             assert_eq!(address(Path::new(text)), Some(text));
         }
-        for file in ["key.pem", "/etc/key.pem", "c:key", "./pkcs11:x", "PKCS11:x", "pkcs11:", ":x"]
-        {
+        for file in ["key.pem", "/etc/key.pem", "c:key", "./pkcs11:x", "pkcs11:", ":x", "1a:x"] {
             assert_eq!(address(Path::new(file)), None, "{file}");
         }
     }
@@ -108,6 +128,9 @@ mod tests {
             "pkcs11:token=t;pin-value=1;object=o?pin-value=1234&module-name=m&pin-source=/p";
         assert_eq!(shown(whole), "pkcs11:token=t;object=o?module-name=m");
         assert_eq!(shown("pkcs11:object=o?PIN-value=1234"), "pkcs11:object=o");
+        // Schemes have no case; taken for a file, this one would be in an error whole.
+        assert_eq!(name(Path::new("PKCS11:object=o?pin-value=1234")), "PKCS11:object=o");
+        assert_eq!(name(Path::new("a?pin-value=1")), "a?pin-value=1");
     }
 
     #[cfg(not(feature = "fips"))]
@@ -119,7 +142,8 @@ mod tests {
         assert!(unknown.contains("no provider of this OpenSSL opens 'nosuchscheme:'"), "{unknown}");
         assert!(!unknown.contains("1234"), "{unknown}");
         let missing = text("file:/nowhere/key.pem");
-        assert!(missing.contains("file:/nowhere/key.pem"), "{missing}");
+        assert!(missing.contains("file:/nowhere/key.pem: "), "{missing}");
+        assert!(!missing.contains("scheme"), "it is offered: {missing}");
     }
 
     /// OpenSSL's own loader of files, which is there without any provider of addresses.

@@ -46,7 +46,7 @@ pub struct Trust {
     lists: Lists,
     store: X509Store,
     verified: Verified,
-    /// What is looked up in `lists` here; `None`: nothing, or OpenSSL does.
+    /// What is looked up in `lists` here; `None`: nothing.
     check: Option<CrlCheck>,
     /// A CRL that is missing or out of date refuses nobody.
     soft: bool,
@@ -74,7 +74,6 @@ impl Trust {
         let check = wants_lists.then_some(settings.crl_check);
         let by_openssl = check.filter(|_| !lists.for_openssl().is_empty());
         let store = store(bundle.as_ref(), &lists, by_openssl)?;
-        let check = check.filter(|_| by_openssl.is_none());
         let (soft, keep_expired) = (settings.crl_soft, !settings.close_expired);
         let verified = Verified::default();
         Ok(Self { bundle, lists, store, verified, check, soft, keep_expired })
@@ -172,13 +171,22 @@ impl Trust {
         }
     }
 
+    /// Do the lists name the peer's own certificate, whatever is the date?
+    fn revokes_leaf(&self, context: &X509StoreContextRef) -> bool {
+        let chain = context.chain().filter(|_| self.check.is_some());
+        let pair = chain.and_then(|chain| Some((chain.get(0)?, chain.get(1)?)));
+        pair.is_some_and(|(leaf, issuer)| self.lists.status(leaf, issuer, None) == Status::Revoked)
+    }
+
     /// Why the certificate was refused, and the result whose alert the peer gets.
     pub fn explain(&self, context: &X509StoreContextRef) -> (VerifyFailure, i32) {
         let code = context.error().as_raw();
         // COMPAT: Go looks at the dates of the client's own certificate before anything else. It is
-        // refused either way; only the reason changes. Revocation is the graver one.
+        // refused either way; only the reason changes. Revocation, of which Go knows nothing, is the
+        // graver one.
         let leaf = context.chain().and_then(|chain| chain.get(0)).filter(|_| code != code::REVOKED);
         let (code, certificate) = match leaf.and_then(|leaf| Some((out_of_date(leaf)?, leaf))) {
+            Some((_, leaf)) if self.revokes_leaf(context) => (code::REVOKED, Some(leaf)),
             Some((code, leaf)) => (code, Some(leaf)),
             None => (code, context.current_cert()),
         };

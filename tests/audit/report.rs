@@ -170,3 +170,18 @@ fn includes_have_places_of_their_own() {
     assert_eq!(places("NS-PWD-001"), [format!("{}:1:37", included.display())]);
     assert_eq!(places("NS-FIL-002"), [format!("{}:1:0", included.display())]);
 }
+
+/// A key in a token is no file, and its PIN is nobody's to read.
+#[test]
+fn an_address_is_no_file_and_shows_no_pin() {
+    let text = "port: 4222\ntls { cert_file: \"PKCS11:object=c?pin-value=4711\", key_file: \
+                \"pkcs11:object=k?pin-value=4711\" }\n";
+    let file = configuration(made(), "token.conf", text, 0o640);
+    let report = run(&file, &Profile::DEFAULT, None);
+    let forms = [report.text(), report.json().to_string(), report.sarif(true).to_string()];
+    for text in forms {
+        assert!(text.contains("PKCS11:object=c"), "{text}");
+        assert!(!text.contains("4711"), "{text}");
+        assert!(!text.contains("private key file"), "{text}");
+    }
+}

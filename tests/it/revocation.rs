@@ -338,11 +338,73 @@ fn a_delta_adds_to_its_list_and_takes_from_it() {
     assert_eq!(both(&[&empty, &far]), (true, false), "the list is too old for the delta");
     let loose = "[WRN] The delta CRL of CN=natssl test root,O=natssl tests completes no list";
     server.wait_for_log(loose);
+    // What an older delta says counts, whether the newest one reaches the list through it or not.
+    let bob_first = numbered(&site, 5, Some(3), &[(&bob, SUPERSEDED)], 10);
+    assert_eq!(both(&[&empty, &far, &bob_first]), (true, false));
+    let far_alice = numbered(&site, 9, Some(8), &[(&alice, SUPERSEDED)], 10);
+    assert_eq!(both(&[&empty, &bob_first, &far_alice]), (false, false), "neither is forgotten");
+    let next_takes = numbered(&site, 9, Some(5), &[(&alice, REMOVED), (&bob, REMOVED)], 10);
+    assert_eq!(both(&[&held, &bob_first, &next_takes]), (true, true), "one completes the other");
+    let far_takes = numbered(&site, 9, Some(8), &[(&alice, REMOVED), (&bob, REMOVED)], 10);
+    assert_eq!(
+        both(&[&held, &bob_first, &far_takes]),
+        (false, false),
+        "what is between is unknown"
+    );
     let old = numbered(&site, 4, Some(3), &[], 0);
     assert_eq!(both(&[&empty, &old]), (false, false), "the delta has run out, policy hard");
     drop(server);
     let soft = site.start("crl_policy: soft");
     assert!(comes_in(&soft, &site.pki.client_rsa, SslVersion::TLS1_3).is_ok());
+}
+
+/// OpenSSL takes no notice of a delta that nothing names, and a list with a scope is OpenSSL's.
+#[test]
+fn a_delta_revokes_beside_a_list_with_a_scope() {
+    const SUPERSEDED: u8 = 4;
+    const REMOVED: u8 = 8;
+    let site = Site::new();
+    let middle = &site.pki.middle;
+    let [alice, bob] = [&site.pki.client, &site.pki.client_rsa].map(|p| certificate(&p.cert));
+    let users = &[0x30, 3, 0x81, 1, 0xff][..];
+    let scoped = list_with(middle, middle, &[], 10, &[("2.5.29.28", users)]);
+    let held = numbered(&site, 3, None, &[(&alice, 6)], 10);
+    let delta = numbered(&site, 4, Some(3), &[(&alice, REMOVED), (&bob, SUPERSEDED)], 10);
+    site.put(&pem(&[&held, &delta, &scoped]));
+    let server = site.start("");
+    server.wait_for_log("CRLs: 3 with 3 revoked certificates, checked by OpenSSL");
+    server.wait_for_log("otherwise it revokes, and takes nothing back");
+    for version in BOTH {
+        for revoked in [&site.pki.client, &site.pki.client_rsa] {
+            assert_eq!(comes_in(&server, revoked, version).err(), Some(Some(End::Alert(44))));
+        }
+        assert!(comes_in(&server, &site.pki.client_ed25519, version).is_ok());
+        assert!(comes_in(&server, &site.pki.client_chain, version).is_ok());
+    }
+    server.wait_for_log("reason superseded");
+    // A newer complete list makes the delta history.
+    let newer = numbered(&site, 5, None, &[], 10);
+    site.put(&pem(&[&newer, &delta, &scoped]));
+    server.wait_for_log("Rotated trust of the client listener");
+    for client in [&site.pki.client, &site.pki.client_rsa] {
+        assert!(comes_in(&server, client, SslVersion::TLS1_3).is_ok());
+    }
+}
+
+#[test]
+fn of_revoked_and_expired_the_graver_is_told() {
+    let site = Site::new();
+    let root = &site.pki.root;
+    site.put(&pem(&[&list(root, root, &[], 10)]));
+    let server = site.start("");
+    assert!(comes_in(&server, &site.pki.client_expired, SslVersion::TLS1_3).is_err());
+    server.wait_for_log("certificate has expired or is not yet valid");
+    let revoked = certificate(&site.pki.client_expired.cert);
+    site.put(&pem(&[&list(root, root, &[&revoked], 10)]));
+    server.wait_for_log("Rotated trust of the client listener");
+    let ended = comes_in(&server, &site.pki.client_expired, SslVersion::TLS1_3).err();
+    assert_eq!(ended, Some(Some(End::Alert(44))));
+    server.wait_for_log("failed to verify certificate: x509: certificate revoked (serial ");
 }
 
 #[test]

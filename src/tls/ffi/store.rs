@@ -32,6 +32,8 @@ unsafe extern "C" {
     fn OSSL_STORE_INFO_free(info: *mut c_void);
     fn UI_UTIL_wrap_read_pem_callback(callback: Ask, writes: c_int) -> *mut c_void;
     fn UI_destroy_method(method: *mut c_void);
+    fn UI_null() -> *const c_void;
+    fn UI_set_default_method(method: *const c_void);
     fn EVP_PKEY_get0_provider(
         key: *const openssl_sys::EVP_PKEY,
     ) -> *const openssl_sys::OSSL_PROVIDER;
@@ -66,6 +68,13 @@ extern "C" fn give_pin(buffer: *mut c_char, size: c_int, _: c_int, data: *mut c_
     // SAFETY: OpenSSL gives room for `size` bytes, and no more are written.
     unsafe { std::ptr::copy_nonoverlapping(secret.as_ptr(), buffer.cast(), secret.len()) };
     c_int::try_from(secret.len()).unwrap_or(-1)
+}
+
+/// Lets nobody ask on the terminal, now or later: pkcs11-provider does so where no PIN is given, in
+/// the middle of a handshake, too, and waits as long as it takes. UI_null(3).
+pub fn never_ask() {
+    // SAFETY: the method is a constant of the library's.
+    unsafe { UI_set_default_method(UI_null()) }
 }
 
 /// Keys and certificates at `uri`. `Err`: no provider opens such an address, or what it says is

@@ -145,8 +145,7 @@ pub fn explain(error: SetupError, settings: &Settings, inventory: &Inventory) ->
         return error;
     }
     let files = settings.certificates.get(*index);
-    let first = files.and_then(|files| files.paths().into_iter().next());
-    let name = first.map_or(String::new(), |path| path.display().to_string());
+    let name = files.and_then(|files| files.names().into_iter().next()).unwrap_or_default();
     let reason = format!(
         "the module cannot read it or its key ({}); it is damaged, or of a type or curve the \
          module does not have",
