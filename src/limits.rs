@@ -131,3 +131,6 @@ pub const FAILURE_SOURCES: usize = 1024;
 /// remembered.
 pub const VERIFIED_FOR: Duration = Duration::from_secs(300);
 pub const VERIFIED_CHAINS: usize = 4096;
+
+/// How long a start waits for the first staples.
+pub const FIRST_STAPLES: Duration = Duration::from_secs(5);

@@ -31,3 +31,9 @@ fn connect() {
 fn hello() {
     run("hello", natssl::tls::sniff::fuzz_one);
 }
+
+#[cfg(not(feature = "fips"))]
+#[test]
+fn ocsp() {
+    run("ocsp", natssl::tls::ocsp::fuzz_one);
+}

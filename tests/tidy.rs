@@ -82,8 +82,10 @@ const FLOORS: [Floor; 5] = [
         ],
     },
     Floor {
-        places: &["net", "monitor", "log", "cli", "audit"],
+        places: &["net", "monitor", "log", "cli", "audit", "ocsp"],
         crates: &[
+            // Requests to responders by GET.
+            "base64",
             "fastrand",
             "http_body_util",
             "hyper",

@@ -8,6 +8,7 @@ use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
+use crate::ocsp::Stapler;
 use crate::options::Options;
 use crate::proto::write;
 use crate::server::{Acceptors, AlarmKind, Generation, Server};
@@ -33,6 +34,7 @@ pub struct Reloader {
     pub clock: Clock,
     /// When the contexts in use were made.
     pub made: Instant,
+    pub stapler: Arc<Stapler>,
 }
 
 impl Reloader {
@@ -89,7 +91,8 @@ impl Reloader {
             Ok(acceptors) if contents(&acceptors.clients) == contents(&before.acceptor) => {
                 tracing::debug!("Renewed the keys of TLS session tickets");
                 self.made = now;
-                self.server.publish(before.options.clone(), acceptors, before.loaded);
+                let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
+                self.stapler.follow(&after);
             }
             // Nothing may be wrong with the files. Not again in an hour: a token counts wrong PINs.
             Err(error) if before.options.has_addresses() => {
@@ -148,6 +151,7 @@ impl Reloader {
                 tracing::info!("Rotated TLS of the client listener: it now serves {line}");
             }
         }
+        self.stapler.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);
@@ -197,6 +201,7 @@ impl Reloader {
         self.watch = Watch::start(stamps);
         self.alarm(AlarmKind::TlsFiles, Vec::new());
         self.made = Instant::now();
+        self.stapler.follow(&after);
         self.carry_out(&before, &after, &changes);
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
@@ -305,12 +310,14 @@ mod tests {
         let acceptors = acceptors::load(ready, &options).unwrap();
         let identity = Identity { id: "N".into(), seed: 1, started: jiff::Timestamp::now() };
         let address = ([127, 0, 0, 1], 1).into();
+        let server = Arc::new(Server::new(identity, options, 1, acceptors));
         Reloader {
             ready,
             program: "natssl".into(),
             logger: crate::log::install(),
             reread: None,
-            server: Arc::new(Server::new(identity, options, 1, acceptors)),
+            stapler: Arc::new(Stapler::new(Arc::clone(&server))),
+            server,
             files: StartFiles::default(),
             urls: Urls { address, monitors: Vec::new() },
             watch: Watch::default(),

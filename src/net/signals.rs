@@ -33,12 +33,14 @@ impl Signals {
         })
     }
 
-    /// Serves signals until one of them ends the server, or `unproven` does: then with its reason.
+    /// Serves signals until one of them ends the server. `unproven` ends it with a reason, and
+    /// `unstapled` in order (COMPAT: exit code 0).
     pub async fn serve(
         mut self,
         mut reloader: Reloader,
         accepting: &JoinHandle<()>,
         mut unproven: JoinHandle<String>,
+        mut unstapled: JoinHandle<String>,
     ) -> Result<(), String> {
         let mut ending: Option<JoinHandle<()>> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
@@ -87,6 +89,10 @@ impl Signals {
                 }
                 now = look.tick() => reloader.look(now.into_std()),
                 Ok(reason) = &mut unproven => return Err(reason),
+                Ok(reason) = &mut unstapled => {
+                    tracing::error!("{reason}");
+                    return Ok(());
+                }
                 () = lame_duck_over => return Ok(()),
             }
         }

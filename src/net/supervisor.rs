@@ -9,8 +9,10 @@ use super::reload::Reloader;
 pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
+use crate::limits::FIRST_STAPLES;
 use crate::log::{LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
+use crate::ocsp::Stapler;
 use crate::options::{MonitorListener, Options};
 use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
 use crate::session::CloseReason;
@@ -155,6 +157,13 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     let urls = Urls { address, monitors };
     files.announce(&start.program, &options, &urls);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // The first clients get their staples, unless a responder takes its time.
+    let stapler = Arc::new(Stapler::new(Arc::clone(&server)));
+    stapler.follow(&server.current());
+    if stapler.is_on() {
+        tracing::info!("OCSP Stapling enabled for Client connections");
+    }
+    stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
     let limited = acceptor.as_ref().is_some_and(|a| a.connection_rate_limit() > 0);
     let shared = Arc::new(Listener {
         server: Arc::clone(&server),
@@ -182,14 +191,16 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         watch: Watch::start(stamps),
         clock: Clock::default(),
         made: std::time::Instant::now(),
+        stapler: Arc::clone(&stapler),
     };
     reloader.look_at_clock();
     tracing::info!("Server is ready");
     if let Some(when_ready) = when_ready {
         when_ready(address.port());
     }
+    let unstapled = tokio::spawn(async move { stapler.end().await });
     let unproven = tokio::spawn(proof::repeat(start.ready, Arc::clone(&server)));
-    let end = signals.serve(reloader, &accepting, unproven).await;
+    let end = signals.serve(reloader, &accepting, unproven, unstapled).await;
     if let Err(reason) = &end {
         tracing::error!("{reason}; no longer serving");
     }

@@ -61,7 +61,14 @@ impl Stapler {
         let listeners = [&generation.acceptor, &generation.monitor];
         let slots = listeners.into_iter().flatten().flat_map(|acceptor| acceptor.slots());
         let mut wanted: HashMap<String, Vec<Arc<Slot>>> = HashMap::new();
-        for slot in slots.filter(|slot| options.ocsp.mode.staples(slot.must_staple)) {
+        for slot in slots {
+            if !options.ocsp.mode.staples(slot.must_staple) {
+                if slot.must_staple {
+                    let file = &slot.file;
+                    tracing::warn!("Certificate at '{file}' has MustStaple but OCSP is disabled");
+                }
+                continue;
+            }
             wanted.entry(slot.sha256.clone()).or_default().push(slot);
         }
         let mut keepers = self.lock();
@@ -115,6 +122,11 @@ impl Stapler {
         Keeper { work, tried, task: tokio::spawn(task) }
     }
 
+    /// Is any certificate stapled?
+    pub fn is_on(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
     /// Waits until every certificate was asked for once, at most `limit`, so that the first clients
     /// get their staples. With `strict`, what failed.
     pub async fn first(&self, limit: Duration) -> Result<(), String> {
@@ -155,6 +167,11 @@ impl Work {
     fn slots(&self) -> Vec<Arc<Slot>> {
         self.lock().clone()
     }
+
+    /// Is there a staple that clients get?
+    fn shows_something(&self) -> bool {
+        self.lock().first().is_some_and(|slot| slot.current().is_some())
+    }
 }
 
 /// How long after an answer the next one is asked for: half of what is left, a tenth more or less.
@@ -191,10 +208,8 @@ async fn keep(
             tokio::time::sleep(wait).await;
         }
         let outcome = ask(&work, &first).await;
-        let mut note = Note {
-            last_attempt: Some(jiff::Timestamp::now().to_string()),
-            ..Note::default()
-        };
+        let mut note =
+            Note { last_attempt: Some(jiff::Timestamp::now().to_string()), ..Note::default() };
         let pause;
         let state = match outcome {
             Ok((staple, responder)) => {
@@ -232,7 +247,7 @@ async fn keep(
             Ok(status) => work.enforces.then(|| {
                 format!("found existing OCSP status for certificate at '{file}': {}", status.text())
             }),
-            Err(error) if first.current().is_none() => {
+            Err(error) if !work.shows_something() => {
                 Some(format!("bad OCSP status update for certificate at '{file}': {error}"))
             }
             Err(_) => None,
@@ -286,10 +301,12 @@ fn alarm(work: &Work, server: &Server, file: &str, state: &Result<Status, String
         .filter(|alarm| alarm.kind == AlarmKind::OcspStaple && !alarm.text.contains(&mark))
         .map(|alarm| alarm.text)
         .collect();
-    let shown = work.slots().first().is_some_and(|slot| slot.current().is_some());
+    let shown = work.shows_something();
     match state {
         Ok(Status::Good) => {}
-        Ok(status) => texts.push(format!("OCSP status of certificate '{file}' is {}", status.text())),
+        Ok(status) => {
+            texts.push(format!("OCSP status of certificate '{file}' is {}", status.text()))
+        }
         Err(_) if shown => {}
         Err(error) => texts.push(format!("no OCSP staple for certificate '{file}': {error}")),
     }

@@ -27,9 +27,11 @@ impl Store {
     pub fn write(&self, sha256: &str, der: &[u8]) -> Result<(), String> {
         let Some(folder) = &self.0 else { return Ok(()) };
         let failed = |error: std::io::Error| format!("failed to write ocsp status: {error}");
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-            format!("could not create OCSP storage directory - {error}")
-        })?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| format!("could not create OCSP storage directory - {error}"))?;
         let part = folder.join(format!("tmp-cert-status-{sha256}"));
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);

@@ -8,6 +8,7 @@ mod check;
 mod flags;
 mod keys;
 mod map;
+pub mod ocsp;
 mod read;
 mod reload;
 mod tls;
@@ -19,6 +20,7 @@ pub use keys::{KEYS, Key, Support};
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
 
+use self::ocsp::OcspOptions;
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
@@ -145,6 +147,8 @@ impl Default for Options {
             mapping: Mapping::Off,
             allow_non_tls: false,
             watch_files: true,
+            ocsp: OcspOptions::default(),
+            store_dir: String::new(),
             auth: AuthOptions::default(),
             server_tags: Vec::new(),
             server_metadata: Vec::new(),

@@ -192,3 +192,25 @@ fn refusal(status: OcspResponseStatus) -> Option<&'static str> {
         _ => Some("unrecognized OCSP status"),
     }
 }
+
+/// For fuzzing: any octets are refused or make an answer about the one certificate asked for.
+pub fn fuzz_one(data: &[u8]) {
+    use super::pki::{self, KeyType, Leaf, Use};
+    static SUBJECT: std::sync::OnceLock<Option<Subject>> = std::sync::OnceLock::new();
+    let subject = SUBJECT.get_or_init(|| {
+        let ready = super::start().ok()?;
+        let ca = pki::new_ca(ready, "CA", KeyType::EcdsaP256, 2).ok()?;
+        let leaf = Leaf {
+            usage: Use::Server,
+            name: "leaf".to_owned(),
+            names: Vec::new(),
+            key_type: KeyType::EcdsaP256,
+            days: 1,
+        };
+        let leaf = pki::issue(ready, &ca, &leaf).ok()?;
+        Subject::new(&[leaf.certificate], &[ca.certificate]).ok()
+    });
+    let Some(subject) = subject else { return };
+    // Nobody but the CA above can sign, so nothing may come through.
+    assert!(subject.check(data, peer::now_seconds()).is_err());
+}

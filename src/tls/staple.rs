@@ -98,10 +98,6 @@ impl Slot {
         *self.lock() = state;
     }
 
-    pub fn clear(&self) {
-        *self.lock() = State::default();
-    }
-
     pub fn view(&self) -> StapleView {
         let current = self.current();
         let text = |at: i64| jiff::Timestamp::from_second(at).unwrap_or_default().to_string();
@@ -132,4 +128,31 @@ fn must_staple(leaf: &X509Ref) -> bool {
         rest = after;
     }
     found && rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_staple_that_has_run_out_is_not_shown() {
+        let slot = Slot::new(&[], &[], String::new());
+        let now = peer::now_seconds();
+        let staple = |this_update, next_update| {
+            Arc::new(Staple { der: vec![1], status: Status::Good, this_update, next_update })
+        };
+        assert!(slot.current().is_none());
+        slot.put(staple(now - 10, Some(now + 100)));
+        assert!(slot.current().is_some());
+        assert_eq!(slot.view().status, Some(Status::Good));
+        for gone in [staple(now - 10, Some(now - 1)), staple(now + 100, None)] {
+            slot.put(gone);
+            assert!(slot.current().is_none() && slot.last().is_some());
+            assert_eq!(slot.view().status, None);
+        }
+        let next = Slot::new(&[], &[], String::new());
+        slot.put(staple(now - 10, None));
+        next.adopt(&slot);
+        assert!(next.current().is_some());
+    }
 }

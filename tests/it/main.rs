@@ -15,6 +15,7 @@ mod hybrid;
 mod identity;
 mod keys;
 mod monitoring;
+mod ocsp;
 mod process;
 mod raw;
 mod reload;

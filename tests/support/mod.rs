@@ -6,6 +6,7 @@
 pub mod names;
 pub mod pki;
 pub mod raw;
+pub mod responder;
 pub mod server;
 
 use std::time::Duration;

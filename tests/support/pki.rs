@@ -207,6 +207,53 @@ impl Pki {
         Pair { cert: to.certs(name, &[&cert]), key: to.put(&format!("{name}.key"), &pem) }
     }
 
+    /// A server certificate of the root that names this OCSP responder, and may demand a staple.
+    pub fn server_with_responder(&self, name: &str, responder: &str, must_staple: bool) -> Pair {
+        let key = p256();
+        let (server, sha256) = (Purpose::Server, MessageDigest::sha256());
+        let plain = build("localhost", &key, Some(&self.root), server, Life::Now, sha256);
+        let plain = plain.expect("OpenSSL makes a certificate");
+        let more = |plain: &X509| -> Result<X509, openssl::error::ErrorStack> {
+            let mut builder = X509Builder::new()?;
+            builder.set_version(2)?;
+            builder.set_serial_number(plain.serial_number())?;
+            builder.set_subject_name(plain.subject_name())?;
+            builder.set_issuer_name(plain.issuer_name())?;
+            builder.set_pubkey(&key)?;
+            builder.set_not_before(plain.not_before())?;
+            builder.set_not_after(plain.not_after())?;
+            let oid = |text| openssl::asn1::Asn1Object::from_str(text);
+            let octets = openssl::asn1::Asn1OctetString::new_from_bytes;
+            let mut names = SubjectAlternativeName::new();
+            names.dns("localhost");
+            builder.append_extension(names.build(&builder.x509v3_context(None, None))?)?;
+            // AccessDescription: id-ad-ocsp, and a URI.
+            let method = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1];
+            let uri = super::names::tlv(0x86, responder.as_bytes());
+            let access = super::names::tlv(0x30, &[&method[..], &uri].concat());
+            let value = octets(&super::names::tlv(0x30, &access))?;
+            builder.append_extension(openssl::x509::X509Extension::new_from_der(
+                oid("1.3.6.1.5.5.7.1.1")?.as_ref(),
+                false,
+                &value,
+            )?)?;
+            if must_staple {
+                let value = octets(&[0x30, 3, 2, 1, 5])?;
+                builder.append_extension(openssl::x509::X509Extension::new_from_der(
+                    oid("1.3.6.1.5.5.7.1.24")?.as_ref(),
+                    false,
+                    &value,
+                )?)?;
+            }
+            builder.sign(&self.root.key, sha256)?;
+            Ok(builder.build())
+        };
+        let cert = more(&plain).expect("OpenSSL makes a certificate");
+        let to = Writer { dir: self.dir.path() };
+        let pem = key.private_key_to_pem_pkcs8().expect("a key");
+        Pair { cert: to.certs(name, &[&cert]), key: to.put(&format!("{name}.key"), &pem) }
+    }
+
     /// A server certificate of the root with this key, signed with this digest.
     pub fn server_with(&self, name: &str, key: PKey<Private>, digest: MessageDigest) -> Pair {
         let cert = build("localhost", &key, Some(&self.root), Purpose::Server, Life::Now, digest);

@@ -1,0 +1,191 @@
+//! OCSP responders: OpenSSL's, with a real index, and one that does what none should.
+
+use super::pki::{Issuer, Pki};
+use openssl::x509::X509;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// `openssl ocsp` with an index of its own; ends with this.
+pub struct Responder {
+    child: Child,
+    folder: TempDir,
+    /// Open as long as it runs: it must not write into nothing.
+    _output: BufReader<ChildStdout>,
+    pub url: String,
+}
+
+fn serial(certificate: &X509) -> String {
+    let hex = certificate.serial_number().to_bn().and_then(|n| n.to_hex_str()).expect("a serial");
+    hex.to_string()
+}
+
+fn pem(folder: &Path, name: &str, issuer: &Issuer) {
+    std::fs::write(folder.join(format!("{name}.pem")), issuer.cert.to_pem().unwrap()).unwrap();
+    let key = issuer.key.private_key_to_pem_pkcs8().unwrap();
+    std::fs::write(folder.join(format!("{name}.key")), key).unwrap();
+}
+
+/// The index `openssl ca` keeps: who is known, and who is revoked.
+fn index(folder: &Path, known: &[(&X509, bool)]) {
+    let line = |(certificate, revoked): &(&X509, bool)| {
+        let serial = serial(certificate);
+        match revoked {
+            true => format!("R\t351231235959Z\t260101000000Z\t{serial}\tunknown\t/CN={serial}\n"),
+            false => format!("V\t351231235959Z\t\t{serial}\tunknown\t/CN={serial}\n"),
+        }
+    };
+    let text: String = known.iter().map(line).collect();
+    std::fs::write(folder.join("index.txt"), text).unwrap();
+}
+
+impl Responder {
+    /// Knows these certificates of the root; `true`: revoked.
+    pub fn start(pki: &Pki, known: &[(&X509, bool)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        pem(folder.path(), "ca", &pki.root);
+        index(folder.path(), known);
+        let mut child = Command::new("openssl")
+            .current_dir(folder.path())
+            .args([
+                "ocsp",
+                "-index",
+                "index.txt",
+                "-port",
+                "0",
+                "-CA",
+                "ca.pem",
+                "-rsigner",
+                "ca.pem",
+            ])
+            .args(["-rkey", "ca.key", "-nmin", "60"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl is installed");
+        // ACCEPT 0.0.0.0:41234 PID=17
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let port = line.split(' ').nth(1).and_then(|address| address.rsplit(':').next());
+        let url = format!("http://127.0.0.1:{}", port.unwrap_or_else(|| panic!("{line}")));
+        Self { child, folder, _output: output, url }
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = &self.folder;
+    }
+}
+
+/// An answer for `subject`, made without a network: signed by `signer`, which need not be allowed to.
+pub fn answer(pki: &Pki, subject: &X509, signer: &Issuer) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    pem(path, "ca", &pki.root);
+    pem(path, "signer", signer);
+    index(path, &[(subject, false)]);
+    std::fs::write(path.join("leaf.pem"), subject.to_pem().unwrap()).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        let output = command.current_dir(path).arg("ocsp").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["-issuer", "ca.pem", "-cert", "leaf.pem", "-reqout", "request.der", "-no_nonce"]);
+    run(&[
+        "-index",
+        "index.txt",
+        "-CA",
+        "ca.pem",
+        "-rsigner",
+        "signer.pem",
+        "-rkey",
+        "signer.key",
+        "-reqin",
+        "request.der",
+        "-respout",
+        "answer.der",
+        "-ndays",
+        "1",
+        "-noverify",
+    ]);
+    std::fs::read(path.join("answer.der")).unwrap()
+}
+
+/// What a bad responder does with every request.
+#[derive(Clone)]
+pub enum Fault {
+    /// Takes the connection and says nothing.
+    Silent,
+    Closes,
+    /// Status 500 and a page.
+    Html,
+    /// These octets as the answer.
+    Says(Vec<u8>),
+    /// Octets without end.
+    Endless,
+}
+
+/// A responder with a fault.
+pub struct Bad {
+    pub url: String,
+    pub asked: Arc<AtomicUsize>,
+    fault: Arc<Mutex<Fault>>,
+}
+
+impl Bad {
+    pub fn start(fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address: SocketAddr = listener.local_addr().unwrap();
+        let (asked, fault) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(fault)));
+        let (count, kind) = (Arc::clone(&asked), Arc::clone(&fault));
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                count.fetch_add(1, Ordering::Relaxed);
+                let fault = kind.lock().unwrap().clone();
+                std::thread::spawn(move || serve(stream, &fault));
+            }
+        });
+        Self { url: format!("http://{address}"), asked, fault }
+    }
+
+    pub fn turn(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+}
+
+fn serve(mut stream: TcpStream, fault: &Fault) {
+    let mut request = [0; 4096];
+    if matches!(fault, Fault::Closes) {
+        return;
+    }
+    let _ = stream.read(&mut request);
+    let head = |status: &str, length: usize| {
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/ocsp-response\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let bytes = match fault {
+        Fault::Silent => {
+            std::thread::sleep(super::PATIENCE);
+            return;
+        }
+        Fault::Html => [head("500 Oops", 6).as_bytes(), b"<html>"].concat(),
+        Fault::Says(answer) => [head("200 OK", answer.len()).as_bytes(), answer].concat(),
+        Fault::Endless => head("200 OK", usize::MAX >> 8).into_bytes(),
+        Fault::Closes => return,
+    };
+    let _ = stream.write_all(&bytes);
+    if matches!(fault, Fault::Endless) {
+        while stream.write_all(&[0; 4096]).is_ok() {}
+    }
+}
