@@ -153,9 +153,13 @@ impl Stapler {
     /// Alarms of certificates that are no longer stapled end here; the others are told by their
     /// keepers.
     fn tell_alarms(&self) {
-        if self.lock().is_empty() {
-            self.server.alarms.set(AlarmKind::OcspStaple, Vec::new(), jiff::Timestamp::now());
-        }
+        let files = |keeper: &Keeper| keeper.work.slots().first().map(|slot| mark(&slot.file));
+        let marks: Vec<String> = self.lock().values().filter_map(files).collect();
+        let all = self.server.alarms.all().into_iter();
+        let ours = all.filter(|alarm| alarm.kind == AlarmKind::OcspStaple);
+        let stay = ours.filter(|alarm| marks.iter().any(|mark| alarm.text.contains(mark)));
+        let texts = stay.map(|alarm| alarm.text).collect();
+        self.server.alarms.set(AlarmKind::OcspStaple, texts, jiff::Timestamp::now());
     }
 }
 
@@ -291,9 +295,14 @@ fn tell_status(
     }
 }
 
+/// How the text of an alarm names its certificate.
+fn mark(file: &str) -> String {
+    format!("'{file}'")
+}
+
 /// One alarm for all certificates: what is wrong with this one is told, or taken back.
 fn alarm(work: &Work, server: &Server, file: &str, state: &Result<Status, String>) {
-    let mark = format!("'{file}'");
+    let mark = mark(file);
     let mut texts: Vec<String> = server
         .alarms
         .all()

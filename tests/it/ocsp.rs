@@ -137,6 +137,15 @@ fn no_fault_of_a_responder_is_stapled_or_holds_anybody_up() {
         assert_eq!(staple(&server, true), None, "{name}");
         let (_, varz) = server.http_get("/varz");
         assert!(varz.contains("\"kind\": \"ocsp_staple\""), "{name}: {varz}");
+        if name == "closes" {
+            // What is no longer wanted is no longer missed.
+            let from = server.log_len();
+            server.reload(&config(&pki, &pair, "ocsp: false"));
+            server.log_since(from, "Reloaded server configuration");
+            let (_, varz) = server.http_get("/varz");
+            assert!(!varz.contains("ocsp_staple"), "{varz}");
+            assert!(server.log().contains("has MustStaple but OCSP is disabled"));
+        }
     }
 }
 
