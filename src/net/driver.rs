@@ -142,6 +142,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if self.close_by.is_some() || self.is_stalled(cx, now) {
                 return self.sleep_again(cx);
             }
+            // Writing may have given the processor away for long enough that other rules hold now.
+            if !self.server.is_current(self.client.generation()) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let then = match self.fill(cx, now) {
                 Poll::Pending => return self.sleep_again(cx),
                 Poll::Ready(Ok(then)) => then,
