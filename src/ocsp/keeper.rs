@@ -86,7 +86,9 @@ impl Stapler {
             }
             let (enforces, strict) = (options.ocsp.mode.enforces(), options.ocsp.strict);
             let same = |work: &Work| {
-                work.urls == urls && (work.enforces, work.strict) == (enforces, strict)
+                work.urls == urls
+                    && (work.enforces, work.strict) == (enforces, strict)
+                    && work.store == Store::new(&options.store_dir)
             };
             let keeper = match old {
                 Some(old) if same(&old.work) => {
@@ -322,6 +324,11 @@ fn alarm(work: &Work, server: &Server, file: &str, state: &Result<Status, String
     server.alarms.set(AlarmKind::OcspStaple, texts, jiff::Timestamp::now());
 }
 
+/// When the answer at hand was made.
+fn slot_last(work: &Work) -> Option<i64> {
+    work.lock().first().and_then(|slot| slot.last()).map(|staple| staple.this_update)
+}
+
 /// The first good answer of the responders, in their order.
 async fn ask(work: &Work, slot: &Slot) -> Result<(Staple, String), String> {
     let subject = slot.subject.as_ref().map_err(|why| (*why).to_owned())?;
@@ -336,6 +343,10 @@ async fn ask(work: &Work, slot: &Slot) -> Result<(Staple, String), String> {
             }
         };
         match subject.check(&answer, jiff::Timestamp::now().as_second()) {
+            // Whoever repeats an older answer hides what came since.
+            Ok(staple) if slot_last(work).is_some_and(|last| staple.this_update < last) => {
+                last = "the answer is older than the one at hand".to_owned();
+            }
             Ok(staple) => return Ok((staple, url.clone())),
             Err(error) => last = error.to_string(),
         }
@@ -362,6 +373,7 @@ mod tests {
         assert_eq!(wait_after(&staple(None), 0), WITHOUT_END);
         assert_eq!(wait_after(&staple(Some(5)), 100), Duration::from_secs(1));
         assert!(!staple(Some(10)).is_current(10) && staple(Some(10)).is_current(9));
-        assert!(!staple(None).is_current(-1));
+        assert!(!staple(None).is_current(-31) && staple(None).is_current(-29));
+        assert!(staple(None).is_current(2 * 86_400 - 1) && !staple(None).is_current(2 * 86_400));
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where answers are kept; `None`: nowhere.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Store(Option<PathBuf>);
 
 impl Store {
@@ -32,7 +32,7 @@ impl Store {
             .mode(0o700)
             .create(folder)
             .map_err(|error| format!("could not create OCSP storage directory - {error}"))?;
-        let part = folder.join(format!("tmp-cert-status-{sha256}"));
+        let part = folder.join(format!("tmp-cert-status-{}-{sha256}", std::process::id()));
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = options.open(&part).map_err(failed)?;

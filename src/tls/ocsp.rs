@@ -13,8 +13,13 @@ use openssl::x509::verify::X509VerifyFlags;
 use openssl::x509::{X509, X509VerifyResult};
 use std::fmt;
 
-/// Octets of an answer. Real ones have one to four thousand.
-pub const ANSWER_MAX: usize = 64 * 1024;
+/// Octets of an answer. Real ones have one to four thousand; what comes near 64 KiB would break the
+/// handshake that carries it.
+pub const ANSWER_MAX: usize = 32 * 1024;
+/// How far a responder's clock may be ahead, in seconds. nats-server allows its peers as much.
+const SKEW: i64 = 30;
+/// How long an answer without an end is shown, in seconds: it is asked for again after a day.
+const WITHOUT_END: i64 = 2 * 24 * 3600;
 
 /// What a responder says of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -49,7 +54,8 @@ pub struct Staple {
 impl Staple {
     /// May it be shown at `now` (seconds since 1970)?
     pub fn is_current(&self, now: i64) -> bool {
-        self.this_update <= now && self.next_update.is_none_or(|end| now < end)
+        let end = self.next_update.unwrap_or(self.this_update + WITHOUT_END);
+        self.this_update <= now + SKEW && now < end
     }
 }
 
@@ -108,7 +114,8 @@ impl Subject {
     pub fn new(chain: &[X509], trusted: &[X509]) -> Result<Self, &'static str> {
         let [leaf, rest @ ..] = chain else { return Err("no issuers found") };
         let signed = |issuer: &X509| {
-            issuer.issued(leaf) == X509VerifyResult::OK
+            ffi::is_ca(issuer)
+                && issuer.issued(leaf) == X509VerifyResult::OK
                 && issuer.public_key().and_then(|key| leaf.verify(&key)).unwrap_or(false)
         };
         let issuer = match rest.first() {
@@ -142,6 +149,10 @@ impl Subject {
         let unreadable = |error: ErrorStack| OcspError::Unreadable(super::error::stack(&error));
         let library = |error: ErrorStack| OcspError::Library(super::error::stack(&error));
         let response = OcspResponse::from_der(der).map_err(unreadable)?;
+        // OpenSSL reads over what follows, and clients would be sent it.
+        if response.to_der().map_err(unreadable)? != der {
+            return Err(OcspError::Unreadable("something follows it".to_owned()));
+        }
         if let Some(word) = refusal(response.status()) {
             return Err(OcspError::Refused(word));
         }
@@ -153,7 +164,7 @@ impl Subject {
         let mut others = Stack::new().map_err(library)?;
         others.push(self.issuer.clone()).map_err(library)?;
         basic
-            .verify(&others, &store.build(), OcspFlag::empty())
+            .verify(&others, &store.build(), OcspFlag::NO_EXPLICIT)
             .map_err(|error| OcspError::Signature(super::error::stack(&error)))?;
         let id = self.id().map_err(library)?;
         let found = basic.find_status(&id).ok_or(OcspError::OtherCertificate)?;
@@ -174,7 +185,9 @@ impl Subject {
         let text = |at: i64| jiff::Timestamp::from_second(at).unwrap_or_default().to_string();
         match staple.next_update {
             Some(end) if end <= now => Err(OcspError::Expired(text(end))),
-            _ if staple.this_update > now => Err(OcspError::NotYet(text(staple.this_update))),
+            _ if staple.this_update > now + SKEW => {
+                Err(OcspError::NotYet(text(staple.this_update)))
+            }
             _ => Ok(staple),
         }
     }

@@ -126,6 +126,11 @@ fn no_fault_of_a_responder_is_stapled_or_holds_anybody_up() {
         ("endless", Fault::Endless, "length limit exceeded"),
         ("try later", Fault::Says(vec![0x30, 3, 10, 1, 3]), "error from server: try later"),
         ("another", Fault::Says(answer(&pki, &other, &pki.root)), "no response matching"),
+        (
+            "more",
+            Fault::Says([answer(&pki, &leaf, &pki.root), vec![0]].concat()),
+            "something follows",
+        ),
         ("signer", Fault::Says(answer(&pki, &leaf, middle)), "bad OCSP signature"),
     ];
     for (name, fault, text) in faults {
