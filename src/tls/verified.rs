@@ -17,27 +17,30 @@ use std::sync::{Mutex, PoisonError};
 /// SHA-256 over a chain as it was sent.
 pub type Key = Vec<u8>;
 
-/// Good chains, and until when, in seconds since 1970.
+/// Good chains, and from when until when, in seconds since 1970.
 #[derive(Default)]
-pub struct Verified(Mutex<HashMap<Key, i64>>);
+pub struct Verified(Mutex<HashMap<Key, Span>>);
+
+/// A clock that was set back is before it: no verdict of then is one of now.
+type Span = std::ops::Range<i64>;
 
 impl Verified {
     pub fn holds(&self, key: &Key, now: i64) -> bool {
         let chains = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        chains.get(key).is_some_and(|until| now < *until)
+        chains.get(key).is_some_and(|span| span.contains(&now))
     }
 
     /// `ends`: the nearest date at which the verdict might be another.
     pub fn remember(&self, key: Key, now: i64, ends: i64) {
         let mut chains = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if chains.len() >= VERIFIED_CHAINS {
-            chains.retain(|_, until| now < *until);
+            chains.retain(|_, span| span.contains(&now));
         }
         if chains.len() >= VERIFIED_CHAINS {
             chains.clear();
         }
         let longest = i64::try_from(VERIFIED_FOR.as_secs()).unwrap_or(0);
-        chains.insert(key, ends.min(now.saturating_add(longest)));
+        chains.insert(key, now..ends.min(now.saturating_add(longest)));
     }
 }
 
@@ -66,6 +69,18 @@ mod tests {
         assert!(!verified.holds(&vec![1], 1000 + longest));
         assert!(verified.holds(&vec![2], 1009) && !verified.holds(&vec![2], 1010));
         assert!(!verified.holds(&vec![3], 1000));
+    }
+
+    /// It would hold for as long as the clock went back, for a certificate not yet valid then.
+    #[test]
+    fn a_clock_set_back_ends_a_verdict() {
+        let verified = Verified::default();
+        verified.remember(vec![1], 1000, i64::MAX);
+        assert!(verified.holds(&vec![1], 1000) && !verified.holds(&vec![1], 999));
+        assert!(!verified.holds(&vec![1], 1000 - 365 * 86_400));
+        // The one remembered then counts from then.
+        verified.remember(vec![1], 500, i64::MAX);
+        assert!(verified.holds(&vec![1], 500) && !verified.holds(&vec![1], 1000));
     }
 
     #[test]
