@@ -69,7 +69,7 @@ pub enum Status {
 
 impl IndexedList {
     /// `signed_by`: the key, DER, whose signature was found good. `None`: the list has a critical
-    /// extension, is a delta or has an odd serial number, and is not for here.
+    /// extension other than that of a delta, or an odd serial number, and is not for here.
     pub fn of(list: &X509Crl, signed_by: Option<Vec<u8>>) -> Result<Option<Self>, ErrorStack> {
         if ffi::crl_is_special(list) {
             return Ok(None);

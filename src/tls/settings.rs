@@ -35,7 +35,7 @@ impl CertificateFiles {
     /// Of the certificate, for messages.
     pub fn name(&self) -> String {
         match self {
-            Self::Pem { certificate: path, .. } | Self::Pkcs12(path) => path.display().to_string(),
+            Self::Pem { certificate: path, .. } | Self::Pkcs12(path) => super::store::name(path),
         }
     }
 
@@ -234,5 +234,23 @@ impl Passphrase {
                 )),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both go to the log; the first to alarms of the monitoring, too.
+    #[test]
+    fn no_name_of_a_pair_shows_a_pin() {
+        let pair = CertificateFiles::Pem {
+            certificate: "pkcs11:object=c?pin-value=1234".into(),
+            key: "pkcs11:object=k?pin-value=1234&module-name=m".into(),
+        };
+        assert_eq!(pair.name(), "pkcs11:object=c");
+        assert_eq!(pair.names(), ["pkcs11:object=c", "pkcs11:object=k?module-name=m"]);
+        let files = CertificateFiles::Pem { certificate: "c?pin-value=1".into(), key: "k".into() };
+        assert_eq!(files.name(), "c?pin-value=1", "a file is shown as it is");
     }
 }

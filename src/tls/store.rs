@@ -9,8 +9,8 @@ use openssl::x509::X509;
 use std::path::Path;
 
 /// The address, where `path` is one: it begins with a scheme (RFC 3986 section 3.1) of two letters or
-/// more. The text alone decides, so that a file put into the working folder changes nothing; a file
-/// of such a name is written `./name`.
+/// more. The text alone decides, and a file of such a name is written `./name`; see [`load`] for one
+/// that is put into the working folder.
 pub fn address(path: &Path) -> Option<&str> {
     let text = path.to_str()?;
     let (scheme, rest) = text.split_once(':')?;
@@ -68,6 +68,13 @@ fn load(address: &str, passphrase: Option<&Secret>) -> Result<ffi::store::Found,
     // Providers compare the scheme letter by letter, and know the small ones.
     let rest = address.get(scheme.len()..).unwrap_or_default();
     let canonical = format!("{}{rest}", scheme.to_ascii_lowercase());
+    // OSSL_STORE_open_ex(3) takes an address for the name of a file first, whatever its scheme. Who
+    // may write into the working folder could so put another key in the place of the token's.
+    if Path::new(&canonical).symlink_metadata().is_ok() {
+        let why = "in the working folder is a file of this name, which OpenSSL would read instead; \
+                   take it away, or write './' before the name if the file is meant";
+        return Err(failed(address, why.to_owned()));
+    }
     let found = ffi::store::load(&canonical, secret).map_err(|error| {
         // What OSSL_STORE says when neither the provider nor a loader of old found anything.
         let why = match super::error::stack(&error).as_str() {

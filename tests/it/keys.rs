@@ -76,3 +76,35 @@ fn what_is_wrong_with_a_pkcs12_file_is_said() {
         assert!(!good && said.contains(text) && said.contains("t.conf:1:"), "{tls}: {said}");
     }
 }
+
+/// OpenSSL takes an address for the name of a file first, from the working folder.
+#[test]
+fn a_file_in_the_working_folder_is_not_read_for_an_address() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let place = |name: &str| format!("file:{}", pki.path(name).display());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.conf");
+    let (certificate, key) = (place("server-cert.pem"), place("server-key.pem"));
+    let tls = format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}\n");
+    std::fs::write(&file, tls).unwrap();
+    let check = || {
+        let mut command = crate::common::server::Kind::Natssl.command();
+        let command = command.current_dir(folder.path()).arg("-t").arg("-c").arg(&file);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert!(check().0, "{}", check().1);
+    // A good pair, only another one.
+    for (address, name) in [(&certificate, "server-cert.pem"), (&key, "server-key.pem")] {
+        let shadow = folder.path().join(address);
+        std::fs::create_dir_all(shadow.parent().unwrap()).unwrap();
+        std::fs::copy(other.path(name), &shadow).unwrap();
+    }
+    let expected = format!("{certificate}: in the working folder is a file of this name");
+    let (good, said) = check();
+    assert!(!good && said.contains(&expected) && said.contains("t.conf:1:"), "{said}");
+    std::fs::remove_file(folder.path().join(&certificate)).unwrap();
+    let expected = format!("{key}: in the working folder is a file of this name");
+    let (good, said) = check();
+    assert!(!good && said.contains(&expected), "{said}");
+}
