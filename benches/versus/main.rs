@@ -19,7 +19,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use options::{Command, Options};
-use pki::Pki;
+use pki::{KeyType, Pki};
 use report::Report;
 use rows::Row;
 use server::{Server, Subject};
@@ -66,7 +66,7 @@ fn run(options: &Options) -> Result<usize, Failure> {
         return Err("no such row; --list prints them".into());
     }
     server::raise_open_files()?;
-    let pki = Pki::generate()?;
+    let pki = Pki::generate(&[KeyType::EcdsaP256, KeyType::Rsa2048])?;
     let mut report = Report::start(options, &subjects);
     let mut failed = 0;
     for row in rows {
