@@ -5,7 +5,6 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -13,13 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Room for what one round writes, so that the pipe itself allocates nothing while it is measured.
 const OUTPUT_BYTES: usize = 1 << 20;
-
-/// Reads and writes on all pipes that moved something: while it moves, the server is not at rest.
-static ACTIVITY: AtomicU64 = AtomicU64::new(0);
-
-pub fn activity() -> u64 {
-    ACTIVITY.load(Ordering::Relaxed)
-}
 
 #[derive(Debug, Default)]
 struct State {
@@ -84,7 +76,6 @@ impl Pipe {
     }
 
     fn keep(&self, chunks: &[IoSlice<'_>]) -> usize {
-        ACTIVITY.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
         let before = state.output.len();
         for chunk in chunks {
@@ -118,7 +109,6 @@ impl AsyncRead for Pipe {
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        ACTIVITY.fetch_add(1, Ordering::Relaxed);
         let n = rest.len().min(buf.remaining());
         buf.put_slice(&rest[..n]);
         state.taken += n;

@@ -2,7 +2,7 @@
 //!
 //! A round feeds the server, lets it work, and checks that every message arrived.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use memchr::memmem;
 use openssl::ssl::{SslContext, SslFiletype, SslMethod, SslVerifyMode, SslVersion};
@@ -33,7 +33,7 @@ pub struct Scenario {
 }
 
 /// Makes every connection there is; nothing is measured yet.
-pub fn all(machine: &Arc<Machine>, pki: &Pki) -> Result<Vec<Scenario>, Failure> {
+pub fn all(machine: &Rc<Machine>, pki: &Pki) -> Result<Vec<Scenario>, Failure> {
     let plain = Site::new(machine, "port: -1\n")?;
     let tls = Site::new(machine, &tls_block(pki, ""))?;
     let authority = pki.certificate(KeyType::EcdsaP256, Role::Authority);
@@ -172,7 +172,7 @@ fn flow(
     tls: Option<&SslContext>,
     flow: Flow,
 ) -> Result<Scenario, Failure> {
-    let machine = Arc::clone(&site.machine);
+    let machine = Rc::clone(&site.machine);
     let mut publisher = Peer::open(site, tls, flow.connect)?;
     let mut subscribers = Vec::new();
     for _ in 0..flow.subscribers {
@@ -211,7 +211,7 @@ fn index(site: &Site) -> Result<Scenario, Failure> {
     const SUBSCRIPTIONS: usize = 10_000;
     const SUBJECTS: usize = 8192;
     const AT_ONCE: usize = 256;
-    let machine = Arc::clone(&site.machine);
+    let machine = Rc::clone(&site.machine);
     let mut publisher = Peer::open(site, None, CONNECT)?;
     let mut subscriber = Peer::open(site, None, CONNECT)?;
     for sid in 0..SUBSCRIPTIONS {
@@ -240,7 +240,7 @@ fn index(site: &Site) -> Result<Scenario, Failure> {
 
 /// A request and its reply, each in a wake-up of its own; the inbox is new each time.
 fn request(site: &Site) -> Result<Scenario, Failure> {
-    let machine = Arc::clone(&site.machine);
+    let machine = Rc::clone(&site.machine);
     let mut requester = Peer::open(site, None, CONNECT)?;
     let mut responder = Peer::open(site, None, CONNECT)?;
     requester.send(b"SUB _INBOX.guard.* 1\r\n")?;
@@ -271,7 +271,7 @@ fn request(site: &Site) -> Result<Scenario, Failure> {
 
 /// Each message a read, and under TLS a record, of its own.
 fn single(name: &'static str, site: &Site, tls: Option<&SslContext>) -> Result<Scenario, Failure> {
-    let machine = Arc::clone(&site.machine);
+    let machine = Rc::clone(&site.machine);
     let mut publisher = Peer::open(site, tls, CONNECT)?;
     let mut subscriber = Peer::open(site, tls, CONNECT)?;
     let subject = name;
@@ -293,7 +293,7 @@ fn single(name: &'static str, site: &Site, tls: Option<&SslContext>) -> Result<S
 
 /// An idle connection is woken for the smallest read there is, and answers.
 fn ping(name: &'static str, site: &Site, tls: Option<&SslContext>) -> Result<Scenario, Failure> {
-    let machine = Arc::clone(&site.machine);
+    let machine = Rc::clone(&site.machine);
     let mut peer = Peer::open(site, tls, CONNECT)?;
     Ok(Scenario {
         name,
