@@ -43,10 +43,11 @@ fn path() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "benches", "guard", "budgets.tsv"].iter().collect()
 }
 
-pub fn compiler() -> String {
+/// With the architecture: neither may differ for counts to be comparable.
+fn compiler() -> String {
     let output = Command::new("rustc").arg("--version").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    text.unwrap_or_else(|_| "unknown".to_owned())
+    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    format!("{}, {}", version.as_deref().unwrap_or("unknown"), std::env::consts::ARCH)
 }
 
 impl Budgets {
