@@ -7,7 +7,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod floor;
+mod listener;
 mod load;
+mod meter;
 mod options;
 mod pki;
 mod report;

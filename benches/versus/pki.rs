@@ -89,6 +89,11 @@ impl Pki {
         self.folder.join(format!("{}-{}.pem", key_type.label(), role.label()))
     }
 
+    /// The subject of the client's certificate, as servers write it.
+    pub fn client_name(&self, key_type: KeyType) -> String {
+        format!("CN=versus {} client", key_type.label())
+    }
+
     pub fn key(&self, key_type: KeyType, role: Role) -> PathBuf {
         self.folder.join(format!("{}-{}.key", key_type.label(), role.label()))
     }

@@ -296,8 +296,8 @@ fn machine(options: &Options, subjects: &[Subject; 2]) -> Vec<(&'static str, Str
                 text(system.machine())
             ),
         ),
-        ("natssl", format!("{} ({})", natssl.version, options.natssl.display())),
-        ("Go", format!("{} ({})", go.version, options.go.display())),
+        ("natssl", format!("{} ({})", natssl.version, options.natssl)),
+        ("Go", format!("{} ({})", go.version, options.go)),
         ("OpenSSL of the load", openssl::version::version().to_owned()),
         ("OpenSSL of the floor", said_by("openssl", &["version"])),
         (

@@ -1,7 +1,7 @@
 //! The load: raw NATS over plain or TLS sockets, written to cost less than the server.
 //!
-//! `link` is a connection, `tls` its client contexts, `scan` counts what arrives; `flood`, `lanes`, `connects` and
-//! `holds` are the shapes. Every shape counts what it sent and got, so a server that loses messages fails its row.
+//! `link` is a connection, `tls` its client contexts, `scan` counts what arrives; `flood`, `lanes`, `steady`,
+//! `connects` and `holds` are the shapes. Every shape counts what it sent and got, so a server that loses messages fails its row.
 
 mod connects;
 mod flood;
@@ -10,15 +10,19 @@ mod lanes;
 mod link;
 mod poll;
 mod scan;
+mod steady;
 mod tls;
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use tls::{Certificate, Settings, Tls};
 
 use crate::Failure;
+use crate::listener::Clients;
+use crate::meter::{Cpu, Meter};
 use crate::pki::Pki;
-use crate::server::{Cpu, Meter, Server};
+use crate::server::Server;
 use crate::work::{Each, Metric, Work};
 
 /// A server that makes no progress for this long has failed.
@@ -36,6 +40,7 @@ pub fn run(work: &Work, server: &Server, pki: &Pki, seconds: f64) -> Result<Vec<
         Work::Requests(requests) => lanes::requests(requests, &target),
         Work::Connects(connects) => connects::run(connects, &target),
         Work::Holds(holds) => holds::run(holds, &target),
+        Work::Steady(steady) => steady::run(steady, &target),
     }
 }
 
@@ -47,6 +52,15 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// What its clients use, if it speaks TLS: one version, suite and group, checked.
+    fn tls(&self) -> Result<Option<Tls>, Failure> {
+        let Some((key, clients)) = self.server.listener.tls() else { return Ok(None) };
+        let certificate =
+            if clients == Clients::Anonymous { Certificate::Absent } else { Certificate::Own };
+        let settings = Settings { key, certificate, ..Settings::traffic() };
+        Tls::new(&settings, self.pki).map(Some)
+    }
+
     fn warm_up(&self) -> Phase {
         Phase { start: Instant::now(), seconds: (self.seconds / 5.0).min(0.5), measured: None }
     }
@@ -100,8 +114,20 @@ impl Phase {
             Metric::rate(each, count as f64 / elapsed),
             Metric::server_cpu(each, per(server)),
             Metric::load_cpu(each, per(load)),
+            Metric::new("peak memory MB", measured.meter.peak()? as f64 / 1e6),
         ])
     }
+}
+
+/// Quantiles of what each took, from nanoseconds.
+fn quantiles(mut latencies: Vec<u64>) -> Vec<Metric> {
+    latencies.sort_unstable();
+    let Some(last) = latencies.len().checked_sub(1) else { return Vec::new() };
+    [("p50 µs", 0.5), ("p99 µs", 0.99), ("p99.9 µs", 0.999)]
+        .map(|(name, share)| {
+            Metric::new(name, latencies[(last as f64 * share) as usize] as f64 / 1000.0)
+        })
+        .into()
 }
 
 /// Threads for one side of the load, leaving the server at least half of the machine.
