@@ -44,7 +44,7 @@ fn path() -> PathBuf {
 }
 
 /// With the architecture: neither may differ for counts to be comparable.
-fn compiler() -> String {
+pub fn compiler() -> String {
     let output = Command::new("rustc").arg("--version").output();
     let version = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     format!("{}, {}", version.as_deref().unwrap_or("unknown"), std::env::consts::ARCH)

@@ -17,6 +17,7 @@ mod pipe;
 #[path = "../versus/pki.rs"]
 mod pki;
 mod profile;
+mod scaling;
 mod scenarios;
 mod site;
 
@@ -39,6 +40,7 @@ usage: cargo bench --bench guard -- [options]
   --only A,B,...   only scenarios whose name contains one of these
   --record         write what was counted into benches/guard/budgets.tsv
   --profile FILE   write the functions that cost most
+  --scaling FILE   count how costs grow by tens instead, and write them as JSON; some minutes
   --list           print the scenarios and end
 
 Needs valgrind. Fails when a scenario is over its budget.";
@@ -52,6 +54,7 @@ struct Arguments {
     record: bool,
     list: bool,
     profile: Option<PathBuf>,
+    scaling: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -91,6 +94,9 @@ fn arguments() -> Result<Option<Arguments>, Failure> {
             "--profile" => {
                 parsed.profile = Some(given.next().ok_or("--profile needs a file")?.into())
             }
+            "--scaling" => {
+                parsed.scaling = Some(given.next().ok_or("--scaling needs a file")?.into());
+            }
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("unknown option {other}").into()),
         }
@@ -100,7 +106,8 @@ fn arguments() -> Result<Option<Arguments>, Failure> {
 
 /// Starts the other program, reads its counts and judges. `false`: over budget.
 fn outside(arguments: &Arguments) -> Result<bool, Failure> {
-    let budgets = if arguments.record { None } else { Some(Budgets::read()?) };
+    let scaling = arguments.scaling.is_some();
+    let budgets = if arguments.record || scaling { None } else { Some(Budgets::read()?) };
     let program = std::env::current_exe()?.canonicalize()?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("counts");
@@ -115,7 +122,11 @@ fn outside(arguments: &Arguments) -> Result<bool, Failure> {
             .arg(&program);
         valgrind
     };
-    let only = if arguments.list { "list" } else { arguments.only.as_str() };
+    let only = match (arguments.list, scaling) {
+        (true, _) => "list",
+        (_, true) => "scaling",
+        _ => arguments.only.as_str(),
+    };
     let output = command
         .env(INSIDE, only)
         .output()
@@ -149,10 +160,19 @@ fn outside(arguments: &Arguments) -> Result<bool, Failure> {
     if let Some(path) = &arguments.profile {
         std::fs::write(path, profiles)?;
     }
-    report(&costs, budgets.as_ref())
+    if let Some(path) = &arguments.scaling {
+        std::fs::write(path, scaling::json(&costs)?)?;
+    }
+    let within = report(&costs, budgets.as_ref());
+    if arguments.record {
+        Budgets::record(&costs)?;
+        println!("recorded");
+    }
+    Ok(within)
 }
 
-fn report(costs: &[Cost], budgets: Option<&Budgets>) -> Result<bool, Failure> {
+/// Prints costs and verdicts; whether all are within their budgets.
+fn report(costs: &[Cost], budgets: Option<&Budgets>) -> bool {
     println!(
         "{:<22} {:>13} {:>12} {:>10} {:>10}  per",
         "scenario", "instructions", "allocations", "libc", "openssl"
@@ -175,11 +195,7 @@ fn report(costs: &[Cost], budgets: Option<&Budgets>) -> Result<bool, Failure> {
             }
         }
     }
-    if budgets.is_none() {
-        Budgets::record(costs)?;
-        println!("recorded");
-    }
-    Ok(within)
+    within
 }
 
 /// What the inner program says of one scenario; its instructions are in the dumps.
@@ -233,16 +249,21 @@ fn inside(only: &str) -> Result<(), Failure> {
     fastrand::seed(1);
     let pki = Pki::generate(&[KeyType::EcdsaP256])?;
     let machine = Rc::new(site::Machine::new()?);
-    let mut scenarios = scenarios::all(&machine, &pki)?;
+    let mut scenarios = match only {
+        "scaling" => scaling::all(&machine)?,
+        _ => scenarios::all(&machine, &pki)?,
+    };
     if only == "list" {
         for scenario in &scenarios {
             println!("{} (per {})", scenario.name, scenario.unit);
         }
         return Ok(());
     }
-    let wanted = |name: &str| only.is_empty() || only.split(',').any(|part| name.contains(part));
-    for scenario in scenarios.iter_mut().filter(|scenario| wanted(scenario.name)) {
-        let name = scenario.name;
+    let wanted = |name: &str| {
+        matches!(only, "" | "scaling") || only.split(',').any(|part| name.contains(part))
+    };
+    for scenario in scenarios.iter_mut().filter(|scenario| wanted(&scenario.name)) {
+        let name = scenario.name.clone();
         let failed = |failure: Failure| format!("{name}: {failure}");
         let mut repeat = |rounds: usize| (0..rounds).try_for_each(|_| (scenario.round)());
         // Caches and buffers take their size.

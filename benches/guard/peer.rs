@@ -71,7 +71,7 @@ impl Peer {
             None => Wire::Plain(pipe),
             Some(context) => Wire::Tls(Box::new(handshake(&machine, context, pipe)?)),
         };
-        let mut peer = Self { machine, wire, scratch: vec![0; 256 * 1024], filled: 0 };
+        let mut peer = Self { machine, wire, scratch: vec![0; 4096], filled: 0 };
         peer.send(format!("CONNECT {connect}\r\nPING\r\n").as_bytes())?;
         peer.machine.run();
         match peer.receive()? {

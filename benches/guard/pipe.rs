@@ -10,9 +10,6 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Room for what one round writes, so that the pipe itself allocates nothing while it is measured.
-const OUTPUT_BYTES: usize = 1 << 20;
-
 #[derive(Debug, Default)]
 struct State {
     /// From the client; read up to `taken`.
@@ -30,8 +27,9 @@ struct State {
 pub struct Pipe(Arc<Mutex<State>>);
 
 impl Pipe {
-    pub fn new() -> Self {
-        let state = State { output: Vec::with_capacity(OUTPUT_BYTES), ..State::default() };
+    /// `room` for what one round writes: the pipe itself allocates nothing while it is measured.
+    pub fn new(room: usize) -> Self {
+        let state = State { output: Vec::with_capacity(room), ..State::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -80,7 +78,7 @@ impl Pipe {
         let before = state.output.len();
         for chunk in chunks {
             assert!(
-                state.output.len() + chunk.len() <= OUTPUT_BYTES,
+                state.output.len() + chunk.len() <= state.output.capacity(),
                 "the pipe would allocate: read more often"
             );
             state.output.extend_from_slice(chunk);

@@ -12,17 +12,17 @@ use crate::peer::{Found, Peer};
 use crate::pki::{KeyType, Pki, Role};
 use crate::site::{Machine, Site};
 
-const CONNECT: &str = r#"{"verbose":false,"pedantic":false,"protocol":1,"headers":true,"no_responders":true,"lang":"guard"}"#;
+pub const CONNECT: &str = r#"{"verbose":false,"pedantic":false,"protocol":1,"headers":true,"no_responders":true,"lang":"guard"}"#;
 const CONNECT_USER: &str =
     r#"{"verbose":false,"pedantic":false,"protocol":1,"user":"limited","pass":"guarded"}"#;
 
 /// As much as a publisher in full swing has ready for one read.
 const PIECE_BYTES: usize = 64 * 1024;
 
-type Round = Box<dyn FnMut() -> Result<(), Failure>>;
+pub type Round = Box<dyn FnMut() -> Result<(), Failure>>;
 
 pub struct Scenario {
-    pub name: &'static str,
+    pub name: String,
     /// What one unit is, for people.
     pub unit: &'static str,
     /// Units in one round.
@@ -189,7 +189,7 @@ fn flow(
     let recipients = if flow.queue { 1 } else { flow.subscribers * flow.wants.len() };
     let deliveries = messages * recipients;
     Ok(Scenario {
-        name,
+        name: name.to_owned(),
         unit: if deliveries > messages { "delivery" } else { "message" },
         units: deliveries.max(messages),
         rounds: 4,
@@ -220,7 +220,7 @@ fn index(site: &Site) -> Result<Scenario, Failure> {
     machine.run();
     let mut next = 0;
     Ok(Scenario {
-        name: "index-plain-128",
+        name: "index-plain-128".to_owned(),
         unit: "message",
         units: AT_ONCE,
         // Whole turns around the subjects.
@@ -248,7 +248,7 @@ fn request(site: &Site) -> Result<Scenario, Failure> {
     machine.run();
     let mut number = 10_000_000_u64;
     Ok(Scenario {
-        name: "request-plain-128",
+        name: "request-plain-128".to_owned(),
         unit: "request with its reply",
         units: 1,
         rounds: 50,
@@ -279,7 +279,7 @@ fn single(name: &'static str, site: &Site, tls: Option<&SslContext>) -> Result<S
     machine.run();
     let message = publication(subject, None, false, 128);
     Ok(Scenario {
-        name,
+        name: name.to_owned(),
         unit: "message",
         units: 1,
         rounds: 50,
@@ -296,7 +296,7 @@ fn ping(name: &'static str, site: &Site, tls: Option<&SslContext>) -> Result<Sce
     let machine = Rc::clone(&site.machine);
     let mut peer = Peer::open(site, tls, CONNECT)?;
     Ok(Scenario {
-        name,
+        name: name.to_owned(),
         unit: "PING",
         units: 1,
         rounds: 50,
@@ -314,7 +314,7 @@ fn ping(name: &'static str, site: &Site, tls: Option<&SslContext>) -> Result<Sce
 /// INFO, handshake, CONNECT, PONG, close.
 fn handshake(name: &'static str, site: Site, tls: Option<SslContext>) -> Scenario {
     Scenario {
-        name,
+        name: name.to_owned(),
         unit: "connection",
         units: 1,
         rounds: 4,
@@ -322,14 +322,19 @@ fn handshake(name: &'static str, site: Site, tls: Option<SslContext>) -> Scenari
     }
 }
 
-fn expect(found: usize, expected: usize) -> Result<(), Failure> {
+pub fn expect(found: usize, expected: usize) -> Result<(), Failure> {
     if found == expected {
         return Ok(());
     }
     Err(format!("{found} messages arrived of {expected}").into())
 }
 
-fn publication(subject: &str, reply: Option<&str>, headers: bool, payload_bytes: usize) -> Vec<u8> {
+pub fn publication(
+    subject: &str,
+    reply: Option<&str>,
+    headers: bool,
+    payload_bytes: usize,
+) -> Vec<u8> {
     const BLOCK: &str = "NATS/1.0\r\nTrace-Id: 4bf92f3577b34da6\r\nKind: guard\r\n\r\n";
     let reply = reply.map(|reply| format!("{reply} ")).unwrap_or_default();
     let mut bytes = if headers {

@@ -122,7 +122,11 @@ pub struct Site {
     pub machine: Rc<Machine>,
     server: Arc<Server>,
     gate: Arc<Semaphore>,
+    room: usize,
 }
+
+/// Bytes that may wait for a client, unless a site is to have very many.
+const ROOM: usize = 1 << 20;
 
 impl Site {
     /// `configuration` is a text as in a file.
@@ -140,12 +144,22 @@ impl Site {
         let identity =
             Identity { id: "NGUARD".to_owned(), seed: 1, started: jiff::Timestamp::now() };
         let server = Arc::new(Server::new(identity, options, 4222, acceptors));
-        Ok(Self { machine: Rc::clone(machine), server, gate: Arc::new(Semaphore::new(1)) })
+        Ok(Self {
+            machine: Rc::clone(machine),
+            server,
+            gate: Arc::new(Semaphore::new(1)),
+            room: ROOM,
+        })
+    }
+
+    /// The same with so much room for each client.
+    pub fn with_room(self, room: usize) -> Self {
+        Self { room, ..self }
     }
 
     /// A client has connected: what `net::listener` does with it, without its socket options and log.
     pub fn connect(&self) -> Pipe {
-        let pipe = Pipe::new();
+        let pipe = Pipe::new(self.room);
         let (server, gate) = (Arc::clone(&self.server), Arc::clone(&self.gate));
         let (ready, end) = (self.machine.ready, pipe.clone());
         self.machine.spawn(async move {

@@ -99,7 +99,7 @@ fn once(
     options: &Options,
 ) -> Result<Vec<Metric>, Failure> {
     let server = Server::start(subject, row.listener, pki)?;
-    let result = load::run(&row.work, &server, pki, options.seconds);
+    let result = load::run(&row.work, &server, pki, options);
     result.map_err(|failure| match server.log_tail() {
         tail if tail.is_empty() => failure,
         tail => format!("{failure}; its log ends:\n{tail}").into(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::Failure;
 use crate::server::Program;
+use crate::work::Group;
 
 pub const HELP: &str = "\
 usage: cargo bench --bench versus -- [options]
@@ -15,10 +16,12 @@ usage: cargo bench --bench versus -- [options]
   --list             print the rows and end
   --natssl PATH      natssl (default: the one cargo built beside this bench)
   --go PATH          nats-server (default: target/peers/nats-server, else $NATSSL_GO)
+  --p256             TLS with group P-256 where the row does not say; for FIPS modules
   --go-fips          nats-server in its FIPS mode (GODEBUG=fips140=on)
   --prefix WORDS     before both programs, for example 'taskset -c 0'
   --natssl-prefix W  before natssl, for example 'chroot target/fips/root'
   --go-prefix WORDS  before the other one
+  --calls            count system calls, too, with perf; the other figures suffer a little
   --json FILE        write every figure of every run
   --markdown FILE    write the table with the machine it was measured on
   --no-floor         skip `openssl speed`";
@@ -31,6 +34,8 @@ pub struct Options {
     pub pairs: usize,
     pub seconds: f64,
     pub quick: bool,
+    pub group: Group,
+    pub calls: bool,
     pub natssl: Program,
     pub go: Program,
     pub json: Option<PathBuf>,
@@ -50,6 +55,8 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
         pairs: 0,
         seconds: 0.0,
         quick: false,
+        group: Group::X25519,
+        calls: false,
         natssl: plainly(
             option_env!("CARGO_BIN_EXE_natssl").unwrap_or("target/release/natssl").into(),
         ),
@@ -80,6 +87,8 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
             "--seconds" => options.seconds = value()?.parse()?,
             "--natssl" => options.natssl.path = value()?.into(),
             "--go" => options.go.path = value()?.into(),
+            "--calls" => options.calls = true,
+            "--p256" => options.group = Group::P256,
             "--go-fips" => {
                 options.go.variables.push(("GODEBUG".to_owned(), "fips140=on".to_owned()));
             }

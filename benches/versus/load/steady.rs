@@ -14,10 +14,9 @@ use super::lanes::{self, End, Lane};
 use super::link::{BUFFER_BYTES, Link};
 use super::poll::{Poll, drain};
 use super::scan::{Expected, Scan};
-use super::tls::{Certificate, Check, Settings, Tls};
+use super::tls::Check;
 use super::{LOOK, PATIENCE, Phase, Target, payload, quantiles};
 use crate::Failure;
-use crate::listener::Clients;
 use crate::work::{Beside, Each, Inbox, Metric, Requests, Shape, Steady};
 
 const SUBJECT: &str = "bench.steady";
@@ -226,13 +225,7 @@ fn storm(
     end: &AtomicBool,
     count: &AtomicU64,
 ) -> Result<(), Failure> {
-    let mut tls = None;
-    if let Some((key, clients)) = target.server.listener.tls() {
-        let certificate =
-            if clients == Clients::Anonymous { Certificate::Absent } else { Certificate::Own };
-        let settings = Settings { key, certificate, check: Check::Skip, ..Settings::traffic() };
-        tls = Some(Tls::new(&settings, target.pki)?);
-    }
+    let tls = target.tls_checking(Check::Skip)?;
     let apart = Duration::from_secs_f64(1.0 / per_second);
     while !end.load(Ordering::Acquire) {
         let start = Instant::now();
