@@ -16,6 +16,8 @@ mod identity;
 mod keys;
 mod monitoring;
 mod ocsp;
+mod ocsp_answers;
+mod ocsp_life;
 mod process;
 mod raw;
 mod reload;

@@ -3,6 +3,7 @@
 //! behave. Included with `#[path = "../support/mod.rs"] mod support;`.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod answer;
 pub mod names;
 pub mod pki;
 pub mod raw;
