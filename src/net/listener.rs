@@ -70,7 +70,10 @@ impl Listener {
                     tokio::spawn(Arc::clone(&self).connection(stream, address));
                 }
                 Err(error) => {
-                    tracing::error!("Temporary Client Accept Error ({error}), sleeping {pause:?}");
+                    tracing::error!(
+                        event = "listener.accept.failed",
+                        "Temporary Client Accept Error ({error}), sleeping {pause:?}"
+                    );
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(ACCEPT_BACKOFF.1);
                 }
@@ -85,7 +88,11 @@ impl Listener {
             second.tick().await;
             let rejected = self.rate.rejected.swap(0, Ordering::Relaxed);
             if rejected > 0 {
-                tracing::warn!("Rejected {rejected} connections due to TLS rate limiting");
+                tracing::warn!(
+                    event = "listener.rate_limited",
+                    rejected,
+                    "Rejected {rejected} connections due to TLS rate limiting"
+                );
             }
         }
     }
@@ -96,7 +103,7 @@ impl Listener {
         loop {
             minute.tick().await;
             for line in self.failures.summary() {
-                tracing::error!("{line}");
+                tracing::error!(event = "tls.handshake.failures_summed", "{line}");
             }
         }
     }
@@ -111,7 +118,11 @@ impl Listener {
         let options = &generation.options;
         let handle = Arc::new(Handle::new(cid, address, options.max_pending));
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!("{} - Client connection created", handle.label());
+        tracing::debug!(
+            event = "client.connected",
+            client = &*handle.label(),
+            "Client connection created"
+        );
         let admitted = server.registry.add(&handle, options.max_connections);
         let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
             Ok(_) if self.is_overtaken(&generation, &handle).await => {
@@ -128,7 +139,12 @@ impl Listener {
             }
         };
         server.registry.remove(cid, reason);
-        tracing::debug!("{} - Client connection closed: {reason}", handle.label());
+        tracing::debug!(
+            event = "client.closed",
+            client = &*handle.label(),
+            reason = reason.to_string(),
+            "Client connection closed: {reason}"
+        );
     }
 
     /// Up to the point where the client protocol begins. COMPAT: the order is nats-server's.
@@ -225,7 +241,11 @@ impl Listener {
         if admitted {
             return Ok(());
         }
-        tracing::error!("{} - maximum connections exceeded", handle.label());
+        tracing::error!(
+            event = "client.too_many",
+            client = &*handle.label(),
+            "maximum connections exceeded"
+        );
         Err(self.turn_away(socket, "maximum connections exceeded").await)
     }
 
@@ -243,7 +263,11 @@ impl Listener {
         socket: Socket<TcpStream>,
         handle: &Handle,
     ) -> Result<Stream<TcpStream>, Refused> {
-        tracing::debug!("{} - Starting TLS client connection handshake", handle.label());
+        tracing::debug!(
+            event = "tls.handshake.started",
+            client = &*handle.label(),
+            "Starting TLS client connection handshake"
+        );
         match acceptor.accept(socket, &self.gate).await {
             Ok((mut stream, peer)) => {
                 match self.peers.admit(acceptor, &peer).await {
@@ -254,13 +278,29 @@ impl Listener {
                     }
                 }
                 let label = handle.label();
-                tracing::debug!("{label} - TLS handshake complete");
                 tracing::debug!(
-                    "{label} - TLS version {}, cipher suite {}",
+                    event = "tls.handshake.completed",
+                    client = &*label,
+                    "TLS handshake complete"
+                );
+                tracing::debug!(
+                    event = "tls.handshake.completed",
+                    client = &*label,
+                    version = peer.version,
+                    suite = peer.suite,
+                    "TLS version {}, cipher suite {}",
                     peer.version,
                     peer.suite
                 );
-                tracing::debug!("{label} - TLS group {}, resumed {}", peer.group, peer.resumed);
+                tracing::debug!(
+                    event = "tls.handshake.completed",
+                    client = &*label,
+                    group = peer.group,
+                    resumed = peer.resumed,
+                    "TLS group {}, resumed {}",
+                    peer.group,
+                    peer.resumed
+                );
                 self.server.handshakes.clients.completed(&peer, acceptor.within_policy(&peer));
                 handle.set_peer(peer);
                 Ok(stream)
@@ -294,18 +334,37 @@ impl Listener {
         let label = handle.label();
         match error {
             HandshakeError::NotPinned { key: Some(key) } => {
-                tracing::debug!("{label} - Failed pinned cert test for key id: {key}");
+                tracing::debug!(
+                    event = "tls.pin.refused",
+                    client = &*label,
+                    key,
+                    "Failed pinned cert test for key id: {key}"
+                );
             }
             HandshakeError::NotPinned { key: None } => tracing::debug!(
-                "{label} - Failed pinned cert test as client did not provide a certificate"
+                event = "tls.pin.refused",
+                client = &*label,
+                "Failed pinned cert test as client did not provide a certificate"
             ),
             _ => {}
         }
         let hint = error.hint();
         if error.is_probe() {
-            tracing::debug!("{label} - TLS handshake error: {error} (hint: {hint})");
+            tracing::debug!(
+                event = "tls.handshake.failed",
+                client = &*label,
+                code = error.code(),
+                hint,
+                "TLS handshake error: {error} (hint: {hint})"
+            );
         } else if self.failures.count(handle.address.ip(), error.kind()) {
-            tracing::error!("{label} - TLS handshake error: {error} (hint: {hint})");
+            tracing::error!(
+                event = "tls.handshake.failed",
+                client = &*label,
+                code = error.code(),
+                hint,
+                "TLS handshake error: {error} (hint: {hint})"
+            );
         }
     }
 }

@@ -88,7 +88,11 @@ fn tell(
     };
     if let Ok(text) = serde_json::to_string(&advisory) {
         let id = &server.identity.id;
-        tracing::warn!("Advisory $SYS.SERVER.{id}.OCSP.PEER.{name}: {text}");
+        tracing::warn!(
+            event = "ocsp.peer.advisory",
+            kind,
+            "Advisory $SYS.SERVER.{id}.OCSP.PEER.{name}: {text}"
+        );
     }
 }
 

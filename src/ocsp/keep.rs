@@ -26,8 +26,11 @@ impl Keep {
             save(&self.server, &before);
             task.abort();
             if Some(&before) != wanted {
-                tracing::debug!("Stopping OCSP peer cache");
-                tracing::info!("OCSP peer cache offline, type [local]");
+                tracing::debug!(event = "ocsp.cache.file", "Stopping OCSP peer cache");
+                tracing::info!(
+                    event = "ocsp.cache.offline",
+                    "OCSP peer cache offline, type [local]"
+                );
                 self.server.statuses.switch(false);
             }
         }
@@ -36,9 +39,9 @@ impl Keep {
         let is_new = !statuses.is_on();
         statuses.switch(true);
         if is_new {
-            tracing::debug!("Starting OCSP peer cache");
+            tracing::debug!(event = "ocsp.cache.file", "Starting OCSP peer cache");
             load(&self.server, cache);
-            tracing::info!("OCSP peer cache online, type [local]");
+            tracing::info!(event = "ocsp.cache.online", "OCSP peer cache online, type [local]");
         }
         let (server, own) = (Arc::clone(&self.server), cache.clone());
         let task = tokio::spawn(async move {
@@ -46,7 +49,10 @@ impl Keep {
                 tokio::time::sleep(own.save_interval).await;
                 let (server, own) = (Arc::clone(&server), own.clone());
                 let _ = tokio::task::spawn_blocking(move || {
-                    tracing::debug!("OCSP peer cache save timer expired");
+                    tracing::debug!(
+                        event = "ocsp.cache.file",
+                        "OCSP peer cache save timer expired"
+                    );
                     save(&server, &own);
                 })
                 .await;
@@ -67,24 +73,36 @@ impl Keep {
 
 fn load(server: &Server, cache: &OcspCache) {
     let path = cache_file::path(&cache.folder);
-    tracing::debug!("Loading OCSP peer cache [{}]", path.display());
+    tracing::debug!(event = "ocsp.cache.file", "Loading OCSP peer cache [{}]", path.display());
     match cache_file::load(&cache.folder) {
         Ok(Some(answers)) => server.statuses.fill(answers),
-        Ok(None) => tracing::debug!("No OCSP peer cache found, starting with empty cache"),
-        Err(error) => tracing::warn!("Unable to load OCSP peer cache: {error}"),
+        Ok(None) => tracing::debug!(
+            event = "ocsp.cache.file",
+            "No OCSP peer cache found, starting with empty cache"
+        ),
+        Err(error) => tracing::warn!(
+            event = "ocsp.cache.load_failed",
+            "Unable to load OCSP peer cache: {error}"
+        ),
     }
 }
 
 fn save(server: &Server, cache: &OcspCache) {
     let Some(answers) = server.statuses.take_changes() else { return };
     let path = cache_file::path(&cache.folder);
-    tracing::debug!("OCSP peer cache is dirty, saving");
-    tracing::debug!("Saving OCSP peer cache [{}]", path.display());
+    tracing::debug!(event = "ocsp.cache.file", "OCSP peer cache is dirty, saving");
+    tracing::debug!(event = "ocsp.cache.file", "Saving OCSP peer cache [{}]", path.display());
     match cache_file::save(&cache.folder, &answers) {
-        Ok(length) => tracing::debug!("Saved OCSP peer cache successfully ({length} bytes)"),
+        Ok(length) => tracing::debug!(
+            event = "ocsp.cache.file",
+            "Saved OCSP peer cache successfully ({length} bytes)"
+        ),
         Err(error) => {
             server.statuses.keep_changes();
-            tracing::error!("Unable to save OCSP peer cache: {error}");
+            tracing::error!(
+                event = "ocsp.cache.save_failed",
+                "Unable to save OCSP peer cache: {error}"
+            );
         }
     }
 }

@@ -67,7 +67,11 @@ impl Stapler {
             if !options.ocsp.mode.staples(slot.must_staple) {
                 if slot.must_staple {
                     let file = &slot.file;
-                    tracing::warn!("Certificate at '{file}' has MustStaple but OCSP is disabled");
+                    tracing::warn!(
+                        event = "ocsp.must_staple_off",
+                        file,
+                        "Certificate at '{file}' has MustStaple but OCSP is disabled"
+                    );
                 }
                 continue;
             }
@@ -225,7 +229,12 @@ async fn keep(
                 retry = FIRST_RETRY;
                 pause = wait_after(&staple, now());
                 if let Err(error) = work.store.write(&first.sha256, &staple.der) {
-                    tracing::error!("OCSP status of certificate '{file}': {error}");
+                    tracing::error!(
+                        event = "ocsp.staple.not_kept",
+                        file,
+                        error = error.to_string(),
+                        "OCSP status of certificate '{file}': {error}"
+                    );
                 }
                 let (status, next) = (staple.status, staple.next_update);
                 put(&work, staple);
@@ -239,6 +248,9 @@ async fn keep(
                 // One line for each new reason; what goes on failing is in monitoring.
                 if !matches!(&told, Some(Err(before)) if *before == error) {
                     tracing::error!(
+                        event = "ocsp.staple.fetch_failed",
+                        file,
+                        error = error.to_string(),
                         "Bad OCSP status update for certificate '{file}': {error}, trying again in {}",
                         go_duration(pause)
                     );
@@ -292,10 +304,10 @@ fn tell_status(
         go_duration(Duration::from_secs(pause.as_secs()))
     );
     match status {
-        Status::Good => tracing::info!("{text}"),
+        Status::Good => tracing::info!(event = "ocsp.staple.updated", "{text}"),
         // Once for each change.
         _ if matches!(told, Some(Ok(before)) if *before == status) => {}
-        _ => tracing::error!("{text}"),
+        _ => tracing::error!(event = "ocsp.staple.updated", "{text}"),
     }
 }
 

@@ -206,7 +206,7 @@ impl Live {
         if let Some(error) = &error {
             let text = format!("OCSP status of connected peer [{}]: {error}", link.name);
             if self.server.sampled(&text) {
-                tracing::warn!("{text}");
+                tracing::warn!(event = "ocsp.peer.refresh_failed", "{text}");
             }
         }
         self.show(&link, answer.as_deref(), responder, error, due);
@@ -246,7 +246,7 @@ impl Live {
             let name = &link.name;
             let text = format!("OCSP verify fail for [{name}] but WarnOnly is true so allowing");
             if self.server.sampled(&text) {
-                tracing::warn!("{text}");
+                tracing::warn!(event = "ocsp.peer.not_good", "{text}");
             }
             return;
         }

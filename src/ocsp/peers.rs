@@ -103,19 +103,31 @@ impl Peers {
         check: &PeerCheck<'_>,
         links: &[Arc<Link>],
     ) -> Result<Decision, Refused> {
-        tracing::debug!("Peer OCSP enabled: 1 TLS client chain(s) will be evaluated");
-        tracing::debug!("Chain [0]: {} total link(s)", links.len() + 1);
+        tracing::debug!(
+            event = "ocsp.peer.chain",
+            "Peer OCSP enabled: 1 TLS client chain(s) will be evaluated"
+        );
+        tracing::debug!(event = "ocsp.peer.chain", "Chain [0]: {} total link(s)", links.len() + 1);
         let eligible = links.iter().filter(|link| !link.responders.is_empty()).count();
         if links.is_empty() {
-            tracing::debug!("Chain [0] is self-signed, thus peer is valid");
+            tracing::debug!(
+                event = "ocsp.peer.chain",
+                "Chain [0] is self-signed, thus peer is valid"
+            );
             return Ok(self.decided(Decision::Accepted));
         }
         let nobody = eligible < links.len() && (check.ocsp.require_responder || check.has_lists());
         if eligible == 0 && !nobody {
-            tracing::debug!("Chain [0] has no OCSP eligible links, thus peer is valid");
+            tracing::debug!(
+                event = "ocsp.peer.chain",
+                "Chain [0] has no OCSP eligible links, thus peer is valid"
+            );
             return Ok(self.decided(Decision::Accepted));
         }
-        tracing::debug!("Chain [0] has {eligible} OCSP eligible link(s)");
+        tracing::debug!(
+            event = "ocsp.peer.chain",
+            "Chain [0] has {eligible} OCSP eligible link(s)"
+        );
         let mut decision = Decision::Accepted;
         let mut open = None;
         for link in links {
@@ -123,7 +135,10 @@ impl Peers {
                 Ok(Decision::Accepted) => {}
                 Ok(other) => decision = other,
                 Err(failure) if !check.has_lists() || failure.outcome == Outcome::Revoked => {
-                    tracing::debug!("No OCSP valid chains, thus peer is invalid");
+                    tracing::debug!(
+                        event = "ocsp.peer.chain",
+                        "No OCSP valid chains, thus peer is invalid"
+                    );
                     super::advisory::link_invalid(&self.server, link, &links[0], &failure.reason);
                     self.decided(Decision::Refused);
                     let certificate = (link.name.clone(), link.sha256.clone());
@@ -133,7 +148,10 @@ impl Peers {
             }
         }
         let Some((link, failure)) = open else {
-            tracing::debug!("Chain [0] is OCSP valid for all eligible links, thus peer is valid");
+            tracing::debug!(
+                event = "ocsp.peer.chain",
+                "Chain [0] is OCSP valid for all eligible links, thus peer is valid"
+            );
             return Ok(self.decided(decision));
         };
         let verdict = check.by_lists();
@@ -194,11 +212,11 @@ impl Peers {
         self.server.statuses.count_outcome(outcome);
         match verdict {
             Ok(()) => {
-                tracing::debug!("OCSP verify pass for [{}]", link.name);
+                tracing::debug!(event = "ocsp.peer.good", "OCSP verify pass for [{}]", link.name);
                 Ok(Decision::Accepted)
             }
             Err(failure) if failure.outcome == Outcome::Unknown && policy.unknown_is_good => {
-                tracing::debug!("OCSP verify pass for [{}]", link.name);
+                tracing::debug!(event = "ocsp.peer.good", "OCSP verify pass for [{}]", link.name);
                 Ok(Decision::Excused)
             }
             Err(failure) => {
@@ -214,7 +232,7 @@ impl Peers {
     /// The same line at most once a second: clients that are refused come back.
     fn warn(&self, text: String) {
         if self.server.sampled(&text) {
-            tracing::warn!("{text}");
+            tracing::warn!(event = "ocsp.peer.not_good", "{text}");
         }
     }
 
@@ -226,7 +244,7 @@ impl Peers {
         policy: &PeerOcsp,
     ) -> Result<(), LinkFailure> {
         answer.counts_at(now(), policy.tolerance).map_err(|detail| {
-            tracing::debug!("{detail}");
+            tracing::debug!(event = "ocsp.peer.not_good", "{detail}");
             let name = &link.name;
             self.warn(format!("New OCSP CA response obtained for [{name}] but not current"));
             LinkFailure::new(Outcome::NotCurrent, "OCSP response not in effectivity window")
@@ -243,7 +261,7 @@ impl Peers {
         }
         let text = format!("Could not parse OCSP CA response for [{name}]: {error}");
         if self.server.sampled(&text) {
-            tracing::error!("{text}");
+            tracing::error!(event = "ocsp.peer.bad_answer", "{text}");
         }
         LinkFailure::new(Outcome::Invalid, "Failed OCSP response parse")
     }
@@ -291,27 +309,45 @@ impl Peers {
     /// An answer that is kept and still counts; and whether one said "revoked", counting or not.
     fn remembered(&self, link: &Link, policy: &PeerOcsp) -> (Option<Arc<Staple>>, bool) {
         let (statuses, key) = (&self.server.statuses, &link.key);
-        tracing::debug!("Checking OCSP peer cache for [{}], key [{key}]", link.name);
+        tracing::debug!(
+            event = "ocsp.peer.cache",
+            "Checking OCSP peer cache for [{}], key [{key}]",
+            link.name
+        );
         let kept = statuses.get(key).and_then(|kept| self.verified(link, kept));
         let Some(kept) = kept else {
-            tracing::debug!("OCSP peer cache miss for key [{key}]");
+            tracing::debug!(event = "ocsp.peer.cache", "OCSP peer cache miss for key [{key}]");
             statuses.count_hit(false);
             return (None, false);
         };
         let (answer, status) = (Arc::clone(&kept.answer), kept.answer.status);
         let revoked = status == Status::Revoked;
         if answer.counts_at(now(), policy.tolerance).is_ok() {
-            tracing::debug!("OCSP peer cache hit for key [{key}]");
-            tracing::debug!("Cached OCSP response is current, status [{}]", status.text());
+            tracing::debug!(event = "ocsp.peer.cache", "OCSP peer cache hit for key [{key}]");
+            tracing::debug!(
+                event = "ocsp.peer.cache",
+                "Cached OCSP response is current, status [{}]",
+                status.text()
+            );
             statuses.count_hit(true);
             return (Some(answer), revoked);
         }
-        tracing::debug!("Cached OCSP response is expired, status [{}]", status.text());
+        tracing::debug!(
+            event = "ocsp.peer.cache",
+            "Cached OCSP response is expired, status [{}]",
+            status.text()
+        );
         statuses.count_hit(false);
         if revoked && self.server.current().options.ocsp_cache.preserve_revoked {
-            tracing::debug!("Revoked OCSP response for key [{key}] preserved by cache policy");
+            tracing::debug!(
+                event = "ocsp.peer.cache",
+                "Revoked OCSP response for key [{key}] preserved by cache policy"
+            );
         } else {
-            tracing::debug!("Deleting OCSP peer cached response for key [{key}]");
+            tracing::debug!(
+                event = "ocsp.peer.cache",
+                "Deleting OCSP peer cached response for key [{key}]"
+            );
             statuses.remove(key);
         }
         (None, revoked)
@@ -332,6 +368,7 @@ impl Peers {
             Err(_) => {
                 let name = &link.name;
                 tracing::debug!(
+                    event = "ocsp.peer.cache",
                     "Invalid cached OCSP response for [{name}] with fingerprint [{key}]"
                 );
                 statuses.remove(key);
@@ -388,7 +425,10 @@ impl Peers {
             && answer.counts_at(now(), policy.tolerance).is_ok()
         {
             let (name, key) = (&link.name, &link.key);
-            tracing::debug!("Caching OCSP response for [{name}], key [{key}]");
+            tracing::debug!(
+                event = "ocsp.peer.cache",
+                "Caching OCSP response for [{name}], key [{key}]"
+            );
             self.keep(&link, answer);
         }
         // First out of the table, so that nobody joins a question that is answered.
@@ -434,7 +474,7 @@ async fn question(link: &Link, policy: &PeerOcsp) -> Asked {
     let mut last = "no responder".to_owned();
     let mut invalid = None;
     for url in &link.responders {
-        tracing::debug!("Trying OCSP responder url [{url}]");
+        tracing::debug!(event = "ocsp.peer.asked", "Trying OCSP responder url [{url}]");
         match fetch::get_for_peer(url, &request, policy.ca_timeout).await {
             Err(error) => last = error,
             // nats-server asks no other one after an answer that is none.

@@ -73,6 +73,7 @@ pub static KEYS: &[Key] = &[
     yes("logtime", &[]),
     yes("logtime_utc", &[]),
     yes("log_file", &["logfile"]),
+    yes("log_format", &[]),
     yes("log_size_limit", &["logfile_size_limit"]),
     yes("log_max_num", &["logfile_max_num"]),
     yes("syslog", &[]),

@@ -7,6 +7,7 @@ mod auth;
 mod check;
 mod flags;
 mod keys;
+mod log_format;
 mod map;
 pub mod ocsp;
 pub mod ocsp_peer;
@@ -18,6 +19,7 @@ mod top;
 pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
 pub use flags::{Flags, Verbosity};
 pub use keys::{KEYS, Key, Support};
+pub use log_format::LogFormat;
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
 
@@ -80,6 +82,7 @@ pub struct Options {
     pub logtime: bool,
     pub logtime_utc: bool,
     pub log_file: String,
+    pub log_format: LogFormat,
     pub log_size_limit: i64,
     pub log_max_num: i64,
     pub syslog: bool,
@@ -140,6 +143,7 @@ impl Default for Options {
             logtime: true,
             logtime_utc: false,
             log_file: String::new(),
+            log_format: LogFormat::Text,
             log_size_limit: 0,
             log_max_num: 0,
             syslog: false,

@@ -145,9 +145,11 @@ impl Server {
     pub fn slow_consumer(&self, handle: &Handle) {
         self.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            "{} - Slow Consumer Detected: MaxPending of {} Exceeded",
-            handle.label(),
-            self.current().options.max_pending,
+            event = "client.slow_consumer",
+            client = &*handle.label(),
+            limit = "max_pending",
+            "Slow Consumer Detected: MaxPending of {} Exceeded",
+            self.current().options.max_pending
         );
     }
 

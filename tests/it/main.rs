@@ -14,6 +14,7 @@ mod failures;
 mod hybrid;
 mod identity;
 mod keys;
+mod log_format;
 mod monitoring;
 mod ocsp;
 mod ocsp_answers;
