@@ -19,6 +19,7 @@ mod monitoring;
 mod ocsp;
 mod ocsp_answers;
 mod ocsp_life;
+mod ocsp_peer;
 mod process;
 mod raw;
 mod reload;

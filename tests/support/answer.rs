@@ -46,10 +46,15 @@ pub struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     pub fn new(pki: &'a Pki, subject: &'a X509) -> Self {
+        Self::by(&pki.root, subject)
+    }
+
+    /// Of any CA.
+    pub fn by(issuer: &'a Issuer, subject: &'a X509) -> Self {
         Self {
             subject,
-            issuer: &pki.root,
-            signer: &pki.root,
+            issuer,
+            signer: issuer,
             embedded: Vec::new(),
             says: Says::Good,
             this_update: now() - 60,

@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 pub mod answer;
+pub mod faults;
 pub mod names;
 pub mod pki;
 pub mod raw;
