@@ -1,12 +1,13 @@
 //! One question to one responder over HTTP (RFC 6960 appendix A).
 
-use crate::tls::ocsp::ANSWER_MAX;
+use crate::tls::ocsp::{ANSWER_MAX, OcspError};
 use base64::Engine;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
+use std::fmt;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -14,8 +15,33 @@ use tokio::task::JoinHandle;
 /// How often a responder may send the question elsewhere.
 const REDIRECTS: usize = 3;
 
-/// An answer, or what happened instead.
-type Fetched = Result<Vec<u8>, String>;
+/// What happened instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// More octets than any answer has.
+    TooLong,
+    /// On the way there or back.
+    Way(String),
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => OcspError::TooLong.fmt(f),
+            Self::Way(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+impl From<String> for FetchError {
+    fn from(text: String) -> Self {
+        Self::Way(text)
+    }
+}
+
+type Fetched = Result<Vec<u8>, FetchError>;
 
 /// By POST. `time` is from looking up the name to the last octet of the answer.
 pub async fn post(url: &str, request: &[u8], time: Duration) -> Fetched {
@@ -55,9 +81,11 @@ async fn once(
 ) -> Fetched {
     let name = method.as_str().to_owned();
     match tokio::time::timeout(time, exchange(method, url, body, status)).await {
-        Ok(result) => result.map_err(|error| format!("{error} ({name} {url})")),
+        Ok(Err(FetchError::Way(error))) => Err(format!("{error} ({name} {url})").into()),
+        Ok(result) => result,
         Err(_) => {
-            Err(format!("no answer within {} ({name} {url})", crate::options::go_duration(time)))
+            let time = crate::options::go_duration(time);
+            Err(format!("no answer within {time} ({name} {url})").into())
         }
     }
 }
@@ -83,15 +111,18 @@ async fn exchange(
         let code = response.status();
         match elsewhere(&method, &url, &response) {
             Some(next) => url = next,
-            None if code.as_u16() != 200 => return Err(status(code.as_u16())),
+            None if code.as_u16() != 200 => return Err(status(code.as_u16()).into()),
             None => {
                 let body = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
-                let body = body.map_err(|error| format!("the answer cannot be read: {error}"))?;
+                let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+                    true => FetchError::TooLong,
+                    false => format!("the answer cannot be read: {error}").into(),
+                })?;
                 return Ok(body.to_bytes().to_vec());
             }
         }
     }
-    Err(format!("the question was sent elsewhere more than {REDIRECTS} times"))
+    Err(format!("the question was sent elsewhere more than {REDIRECTS} times").into())
 }
 
 /// Where a response sends the question. A POST keeps its body only with 307 and 308 (RFC 9110

@@ -1,7 +1,7 @@
 //! A task for each certificate that is stapled: asks in good time, keeps what is good, tells what is
 //! not, once for each change.
 
-use super::fetch;
+use super::fetch::{self, FetchError};
 use super::store::Store;
 use crate::options::{Options, go_duration};
 use crate::server::{AlarmKind, Generation, Server};
@@ -349,8 +349,9 @@ async fn ask(work: &Work, slot: &Slot) -> Result<(Staple, String), String> {
     let subject = slot.subject.as_ref().map_err(|why| (*why).to_owned())?;
     let request = subject.request().map_err(|error| error.to_string())?;
     let mut last = "no available ocsp servers".to_owned();
-    let judge = |answer: Result<Vec<u8>, String>| {
-        let staple = subject.check(&answer?, jiff::Timestamp::now().as_second());
+    let judge = |answer: Result<Vec<u8>, FetchError>| {
+        let answer = answer.map_err(|error| error.to_string())?;
+        let staple = subject.check(&answer, jiff::Timestamp::now().as_second());
         match staple {
             // Whoever repeats an older answer hides what came since.
             Ok(staple) if slot_last(work).is_some_and(|last| staple.this_update < last) => {

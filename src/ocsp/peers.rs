@@ -4,7 +4,7 @@
 //! A question is asked by a task of its own: handshakes with the same certificate share it, and one
 //! that gives up takes nobody's answer away. Nothing here blocks a thread.
 
-use super::fetch;
+use super::fetch::{self, FetchError};
 use crate::limits::OCSP_QUESTIONS;
 use crate::server::{Decision, Kept, Outcome, Server};
 use crate::tls::ocsp::{OcspError, Staple, Status};
@@ -476,7 +476,8 @@ async fn question(link: &Link, policy: &PeerOcsp) -> Asked {
     for url in &link.responders {
         tracing::debug!(event = "ocsp.peer.asked", "Trying OCSP responder url [{url}]");
         match fetch::get_for_peer(url, &request, policy.ca_timeout).await {
-            Err(error) => last = error,
+            Err(FetchError::TooLong) => invalid = Some(OcspError::TooLong),
+            Err(FetchError::Way(error)) => last = error,
             // nats-server asks no other one after an answer that is none.
             Ok(der) => match link.subject.read(&der) {
                 Ok(answer) => return Asked::Answer(Arc::new(answer), url.clone()),
