@@ -6,7 +6,7 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
-use crate::limits::TICKET_KEY_AGE;
+use crate::limits::{FIRST_STAPLES, TICKET_KEY_AGE};
 use crate::log::Logger;
 use crate::ocsp::Ocsp;
 use crate::options::Options;
@@ -39,7 +39,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Looks at the files that TLS is made of, and takes over what is new, complete and matching.
-    pub fn look(&mut self, now: Instant) {
+    pub async fn look(&mut self, now: Instant) {
         let before = self.server.current();
         let paths = before.options.watched_files();
         if paths.is_empty() {
@@ -62,7 +62,7 @@ impl Reloader {
                 }
                 self.alarm(AlarmKind::TlsFiles, Vec::new());
                 self.watch.loaded(stamps);
-                self.rotate(&before, acceptors);
+                self.rotate(&before, acceptors).await;
             }
             Err(error) => {
                 let say = self.watch.failed(stamps, now);
@@ -143,10 +143,11 @@ impl Reloader {
         self.alarm(AlarmKind::CertificateExpiry, ending);
     }
 
-    fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
+    async fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
         if contents(&before.acceptor) == contents(&acceptors.clients) {
             return;
         }
+        self.ocsp.stapler.prepare(&before.options, &acceptors, FIRST_STAPLES).await;
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
         let served = |generation: &Generation| {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
@@ -179,8 +180,8 @@ impl Reloader {
     }
 
     /// SIGHUP.
-    pub fn reload(&mut self) {
-        match self.try_reload() {
+    pub async fn reload(&mut self) {
+        match self.try_reload().await {
             Ok(digest) if digest.is_empty() => {
                 tracing::info!(event = "server.reloaded", "Reloaded server configuration")
             }
@@ -197,7 +198,7 @@ impl Reloader {
     }
 
     /// Returns the digest of what holds now.
-    fn try_reload(&mut self) -> Result<String, String> {
+    async fn try_reload(&mut self) -> Result<String, String> {
         let Some(reread) = &self.reread else {
             return Err(
                 "can only reload config when a file is provided using -c or --config".to_owned()
@@ -222,6 +223,7 @@ impl Reloader {
             .options
             .changes(&options, self.server.port, new_files)
             .map_err(|refused| refused.to_string())?;
+        self.ocsp.stapler.prepare(&options, &acceptors, FIRST_STAPLES).await;
         // The last step that can fail.
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
         let digest = options.config_digest.clone();
@@ -396,8 +398,8 @@ mod tests {
     }
 
     /// Real ones lock themselves after a few wrong PINs; here a file that is gone refuses.
-    #[test]
-    fn a_token_that_refuses_is_not_asked_again_and_again() {
+    #[tokio::test]
+    async fn a_token_that_refuses_is_not_asked_again_and_again() {
         let ready = crate::tls::start().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let CertificateFiles::Pem { certificate, key } = write_pair(ready, folder.path()) else {
@@ -422,10 +424,10 @@ mod tests {
         std::fs::rename(&key, &away).unwrap();
         // Not the stamps of the files: as if one had changed.
         reloader.watch = Watch::default();
-        reloader.look(start);
+        reloader.look(start).await;
         assert!(reloader.watch.is_failing());
         std::fs::rename(&away, &key).unwrap();
-        reloader.look(start + hour);
+        reloader.look(start + hour).await;
         assert!(reloader.watch.is_failing(), "no file changed");
     }
 }
