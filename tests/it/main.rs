@@ -18,6 +18,7 @@ mod log_format;
 mod monitoring;
 mod ocsp;
 mod ocsp_answers;
+mod ocsp_dial;
 mod ocsp_life;
 mod ocsp_peer;
 mod process;
