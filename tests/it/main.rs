@@ -26,6 +26,7 @@ mod raw;
 mod reload;
 mod resumption;
 mod revocation;
+mod revocation_modes;
 mod sni;
 mod storm;
 mod support;
