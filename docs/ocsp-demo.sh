@@ -89,4 +89,4 @@ wait "$responder" 2>/dev/null || true
 responder "$port"
 client
 grep -c 'INFO {"server_id"' client.log || true
-sed -n 's/.*\(TLS handshake error: client not OCSP valid\)/\1/p' server.log
+until sed -n 's/.*\(TLS handshake error: client not OCSP valid\)/\1/p' server.log | grep .; do sleep 0.1; done
