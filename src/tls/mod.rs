@@ -7,6 +7,7 @@
 //! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
 
 pub mod acceptor;
+mod codes;
 mod context;
 mod credential;
 mod crl;
@@ -31,6 +32,7 @@ mod profile;
 mod provider;
 mod ready;
 mod report;
+pub mod revocation;
 pub mod settings;
 pub mod sniff;
 pub mod staple;
@@ -40,7 +42,7 @@ pub mod tally;
 mod trust;
 mod verified;
 
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, Sighting};
 pub use crl::CrlCheck;
 pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use expiry::{Clock, OwnCertificate};
@@ -49,12 +51,13 @@ pub use fips::settings::Recheck;
 pub use fips::{Evidence, Level, Refusal, VERSION};
 pub use holder::Holder;
 pub use named::NamePattern;
-pub use peer::{Peer, PeerChain};
+pub use peer::{Peer, PeerCertificate, PeerChain};
 pub use pins::{Pin, Pins};
 pub use policy::Policy;
 pub use provider::Inventory;
 pub use ready::{Ready, fips_in_force, start};
 pub use report::{CertificateView, ProfileView};
+pub use revocation::Revocation;
 pub use settings::{CertificateFiles, HandshakeFirst, NamedSettings, Passphrase, Settings};
 pub use staple::{Note, Slot};
 pub use store::address as store_address;

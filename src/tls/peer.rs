@@ -3,12 +3,13 @@
 use super::ffi;
 use super::holder::Holder;
 use super::names;
+use super::revocation::Revocation;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::nid::Nid;
 use openssl::ssl::{NameType, SslRef};
-use openssl::x509::{X509, X509NameRef, X509Ref};
+use openssl::x509::{X509, X509Name, X509NameRef, X509Ref};
 
 /// What was negotiated, and with whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub struct Peer {
     pub holder: Option<Box<Holder>>,
     /// What a later check needs; `None` where clients are not verified.
     pub chain: Option<PeerChain>,
+    /// What was known of the leaf's revocation; only where somebody asks ([`Sighting`]).
+    ///
+    /// [`Sighting`]: super::acceptor::Sighting
+    pub revocation: Option<Revocation>,
 }
 
 /// The certificates of a peer as it sent them, for checking them again: DER, leaf first.
@@ -70,6 +75,15 @@ impl Peer {
     /// The certificate the peer proved to own; `None`: it showed none.
     pub fn leaf(&self) -> Option<&PeerCertificate> {
         self.certificates.first()
+    }
+
+    /// What there is to say of a peer whose handshake failed.
+    pub(super) fn of_failed(ssl: &SslRef) -> Self {
+        match ssl.current_cipher() {
+            Some(_) => Self::of(ssl, false, false),
+            // Nothing was agreed on.
+            None => Self::default(),
+        }
     }
 
     /// `identify`: copy whom the leaf names; `keep_chain`: keep what a later check needs.
@@ -117,12 +131,23 @@ impl Peer {
             certificates,
             holder,
             chain,
+            revocation: None,
         }
     }
 }
 
 impl PeerCertificate {
-    fn of(certificate: &X509Ref) -> Option<Self> {
+    /// The issuer's name as text, like `subject`.
+    pub fn issuer_text(&self) -> String {
+        X509Name::from_der(&self.issuer).map(|name| name_text(&name)).unwrap_or_default()
+    }
+
+    /// The serial number in lower-case hex.
+    pub fn serial_hex(&self) -> String {
+        hex(&self.serial)
+    }
+
+    pub(super) fn of(certificate: &X509Ref) -> Option<Self> {
         Some(Self {
             subject: subject_text(certificate),
             spki_sha256: public_key_pin(certificate)?,
