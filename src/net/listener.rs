@@ -2,10 +2,11 @@
 
 use super::failures::{self, Failures};
 use super::{driver, recheck};
+use crate::auth::Method;
 use crate::limits::ACCEPT_BACKOFF;
 use crate::server::{Generation, Server};
 use crate::session::{Client, CloseReason, Handle};
-use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Socket, Stream};
+use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Sighting, Socket, Stream};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,10 +63,12 @@ impl Listener {
     pub async fn serve(self: Arc<Self>, tcp: TcpListener) {
         let mut pause = ACCEPT_BACKOFF.0;
         loop {
+            // Nobody comes in whom the audit log could not tell of.
+            std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
             match tcp.accept().await {
                 Ok((stream, address)) => {
                     pause = ACCEPT_BACKOFF.0;
-                    tokio::spawn(Arc::clone(&self).connection(stream, address));
+                    tokio::spawn(Arc::clone(&self).connection(stream, address, Instant::now()));
                 }
                 Err(error) => {
                     tracing::error!("Temporary Client Accept Error ({error}), sleeping {pause:?}");
@@ -99,7 +102,7 @@ impl Listener {
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr) {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr, arrived: Instant) {
         let server = &self.server;
         // Messages are gathered before they are written; waiting for more would only add delay.
         let _ = tcp.set_nodelay(true);
@@ -108,12 +111,16 @@ impl Listener {
         let generation = server.current();
         let options = &generation.options;
         let handle = Arc::new(Handle::new(cid, address, options.max_pending));
+        handle.entry.arrive(arrived);
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!("{} - Client connection created", handle.label());
         let admitted = server.registry.add(&handle, options.max_connections);
         let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
             Ok(_) if self.is_overtaken(&generation, &handle) => CloseReason::CertificateRefused,
             Ok(stream) => {
+                if !generation.auth.required() {
+                    server.record_accepted(&handle, "", Method::Open, Instant::now());
+                }
                 let session = (Arc::clone(server), Arc::clone(&handle));
                 let client = Client::new(session.0, generation, session.1, Instant::now());
                 driver::run(stream, client, Arc::clone(server), self.ready).await
@@ -123,6 +130,7 @@ impl Listener {
                 refused.reason
             }
         };
+        server.record_refused(&handle, reason, "", Instant::now());
         server.registry.remove(cid, reason);
         tracing::debug!("{} - Client connection closed: {reason}", handle.label());
     }
@@ -154,10 +162,12 @@ impl Listener {
                 return Ok(Stream::Plain(socket));
             }
             if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+                self.server.record_throttled(handle, Instant::now());
                 let text = "Connection throttling is active. Please try again later.";
                 return Err(self.turn_away(&mut socket, text).await);
             }
         } else if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+            self.server.record_throttled(handle, Instant::now());
             return Err(Refused { reason: CloseReason::MaxConnectionsExceeded });
         }
         let mut stream = self.handshake(acceptor, socket, handle).await?;
@@ -226,7 +236,8 @@ impl Listener {
         handle: &Handle,
     ) -> Result<Stream<TcpStream>, Refused> {
         tracing::debug!("{} - Starting TLS client connection handshake", handle.label());
-        match acceptor.accept(socket, &self.gate).await {
+        let mut sighting = self.server.trail.is_on().then(Sighting::default);
+        match acceptor.accept_watched(socket, &self.gate, sighting.as_mut()).await {
             Ok((stream, peer)) => {
                 let label = handle.label();
                 tracing::debug!("{label} - TLS handshake complete");
@@ -242,6 +253,8 @@ impl Listener {
             }
             Err(error) => {
                 self.server.handshakes.clients.failed(&error);
+                let sighting = sighting.unwrap_or_default();
+                self.server.record_failed(handle, &error, sighting, Instant::now());
                 self.log_failure(handle, &error);
                 Err(Refused { reason: CloseReason::TlsHandshakeFailure })
             }

@@ -65,6 +65,7 @@ pub fn close(handle: &Handle, failure: &VerifyFailure) {
     };
     let hint = failure.hint();
     tracing::error!("{label} - TLS certificate no longer accepted: {reason}{whose} (hint: {hint})");
+    handle.entry.withdraw(failure);
     handle.outbound.text(&write::error("TLS Certificate No Longer Accepted"));
     handle.outbound.close(CloseReason::CertificateRefused);
 }

@@ -5,6 +5,7 @@ pub mod counters;
 mod generation;
 mod proofs;
 mod registry;
+pub mod trail;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
 pub use counters::Counters;
@@ -18,6 +19,7 @@ use crate::options::Options;
 use crate::proto::info::Info;
 use crate::session::{CloseReason, Handle};
 use crate::tls::Tally;
+use trail::Trail;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -52,6 +54,8 @@ pub struct Server {
     pub handshakes: Handshakes,
     pub alarms: Alarms,
     pub proofs: Proofs,
+    /// What the audit log is told.
+    pub trail: Trail,
     pub registry: Registry,
     generation: RwLock<Arc<Generation>>,
     /// Number of the generation, readable without the lock.
@@ -73,6 +77,7 @@ impl Server {
             handshakes: Handshakes::default(),
             alarms: Alarms::default(),
             proofs: Proofs::default(),
+            trail: Trail::default(),
             registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),

@@ -2,6 +2,7 @@
 
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
+use crate::server::trail::Entry;
 use crate::tls::Peer;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -19,6 +20,8 @@ pub struct Handle {
     pub takes_async_info: AtomicBool,
     /// What the client's user may do; `None`: everything.
     permissions: RwLock<Option<Arc<Permissions>>>,
+    /// What the audit log was told.
+    pub entry: Entry,
     /// What the handshake established; empty before it and without TLS.
     peer: OnceLock<Arc<Peer>>,
     /// Log label; grows with CONNECT.
@@ -38,6 +41,7 @@ impl Handle {
             headers: AtomicBool::new(false),
             takes_async_info: AtomicBool::new(false),
             permissions: RwLock::new(None),
+            entry: Entry::default(),
             peer: OnceLock::new(),
             label: RwLock::new(format!("{address} - cid:{cid}").into()),
             replies: Mutex::default(),
