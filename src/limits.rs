@@ -134,7 +134,7 @@ pub const VERIFIED_CHAINS: usize = 4096;
 
 /// The audit log: bytes of one file and files kept beside the one in use, by default; the smallest
 /// size, which holds a few dozen records; after how long records are on the disk, by default.
-pub const AUDIT_SIZE: u64 = 100_000_000;
+pub const AUDIT_SIZE: u64 = 100 * 1024 * 1024;
 pub const AUDIT_KEEP: usize = 10;
 pub const AUDIT_SIZE_MIN: u64 = 65_536;
 pub const AUDIT_SYNC: Duration = Duration::from_secs(1);

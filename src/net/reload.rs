@@ -6,6 +6,7 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
+use crate::audit_log::AuditLog;
 use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
 use crate::ocsp::Stapler;
@@ -25,6 +26,7 @@ pub struct Reloader {
     /// `natssl` or `nats-server`.
     pub program: String,
     pub logger: Logger,
+    pub audit: Arc<AuditLog>,
     /// `None`: there is no file to read.
     pub reread: Option<Reread>,
     pub server: Arc<Server>,
@@ -151,6 +153,8 @@ impl Reloader {
                 tracing::info!("Rotated TLS of the client listener: it now serves {line}");
             }
         }
+        let trust = contents(&after.acceptor).unwrap_or_default();
+        self.audit.tell("certificates", vec![("sha256", trust.into())]);
         self.stapler.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
@@ -164,7 +168,11 @@ impl Reloader {
         match self.try_reload() {
             Ok(digest) if digest.is_empty() => tracing::info!("Reloaded server configuration"),
             Ok(digest) => tracing::info!("Reloaded server configuration ({digest})"),
-            Err(error) => tracing::error!("Failed to reload server configuration: {error}"),
+            Err(error) => {
+                tracing::error!("Failed to reload server configuration: {error}");
+                let facts = vec![("outcome", "failed".into()), ("detail", error.into())];
+                self.audit.tell("reload", facts);
+            }
         }
     }
 
@@ -194,6 +202,7 @@ impl Reloader {
             .options
             .changes(&options, self.server.port, new_files)
             .map_err(|refused| refused.to_string())?;
+        let audit = self.audit.prepare(options.audit_log.as_ref()).map_err(|e| e.to_string())?;
         // The last step that can fail.
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
         let digest = options.config_digest.clone();
@@ -203,6 +212,8 @@ impl Reloader {
         self.made = Instant::now();
         self.stapler.follow(&after);
         self.carry_out(&before, &after, &changes);
+        let facts = vec![("outcome", "reloaded".into()), ("config", digest.clone().into())];
+        self.audit.follow(audit, "reload", facts);
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
         // COMPAT: the changes still stand in the old log.
@@ -315,6 +326,7 @@ mod tests {
             ready,
             program: "natssl".into(),
             logger: crate::log::install(),
+            audit: Arc::new(AuditLog::new(ready, Arc::clone(&server))),
             reread: None,
             stapler: Arc::new(Stapler::new(Arc::clone(&server))),
             server,

@@ -74,6 +74,7 @@ impl Signals {
                 _ = self.user1.recv() => {
                     tracing::info!("Trapped \"user defined signal 1\" signal");
                     reloader.logger.reopen();
+                    reloader.audit.reopen();
                 }
                 _ = self.user2.recv() => {
                     tracing::info!("Trapped \"user defined signal 2\" signal");

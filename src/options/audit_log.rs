@@ -112,8 +112,9 @@ fn key(options: &mut AuditLogOptions, entry: &Entry) -> Result<(), Problem> {
         }
         "keep" => {
             let keep = integer(item)?;
-            options.keep = usize::try_from(keep)
-                .map_err(|_| at(format!("'keep' is a number of files, or 0 for all; not {keep}")))?;
+            options.keep = usize::try_from(keep).map_err(|_| {
+                at(format!("'keep' is a number of files, or 0 for all; not {keep}"))
+            })?;
         }
         "when_full" => {
             options.when_full = match string(item)?.as_str() {
@@ -194,7 +195,7 @@ mod tests {
         let text = "audit_log { file: \"a.log\", format: json, max_size: 100MB, keep: 10, \
                     when_full: drop, key_file: \"k\", sync: \"5s\", journald: false }";
         let all = read(text).unwrap().unwrap();
-        assert_eq!((all.max_size, all.keep, all.when_full), (100_000_000, 10, WhenFull::Drop));
+        assert_eq!((all.max_size, all.keep, all.when_full), (100 << 20, 10, WhenFull::Drop));
         assert_eq!(all.sync, Sync::Within(Duration::from_secs(5)));
         assert_eq!(all.key_file, Some("k".into()));
         let sync = |text: &str| read(text).unwrap().unwrap().sync;

@@ -19,10 +19,10 @@ use crate::options::Options;
 use crate::proto::info::Info;
 use crate::session::{CloseReason, Handle};
 use crate::tls::Tally;
-use trail::Trail;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+use trail::Trail;
 
 /// The nats-server release this one stands in for.
 pub const COMPATIBLE_VERSION: &str = "2.15.1";

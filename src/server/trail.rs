@@ -35,6 +35,8 @@ struct State {
     lost: Option<Lost>,
     /// Somebody has something else for the writer to do.
     called: bool,
+    /// The writer waits for records.
+    asleep: bool,
     /// Listeners that wait until they may accept.
     waiting: Vec<Waker>,
 }
@@ -91,7 +93,7 @@ impl Trail {
         if !self.is_on() {
             return;
         }
-        let first = {
+        let asleep = {
             let mut state = self.lock();
             if state.queue.len() >= state.limit() {
                 let now = record.at;
@@ -101,10 +103,9 @@ impl Trail {
                 return;
             }
             state.queue.push_back(record);
-            // The writer sleeps only with an empty queue.
-            state.queue.len() == 1
+            std::mem::take(&mut state.asleep)
         };
-        if first {
+        if asleep {
             self.arrived.notify_one();
         }
     }
@@ -126,19 +127,20 @@ impl Trail {
 
     /// The writer's end: moves what there is into `records`. Waits up to `patience` if there is
     /// nothing and nobody called.
-    pub fn take(&self, records: &mut Vec<Record>, patience: Option<Duration>) {
+    pub fn take(&self, records: &mut VecDeque<Record>, patience: Option<Duration>) {
         let mut state = self.lock();
-        let idle = |state: &mut State| state.queue.is_empty() && !state.called;
+        let idle = |state: &mut State| {
+            state.asleep = state.queue.is_empty() && !state.called;
+            state.asleep
+        };
         state = match patience {
             Some(patience) => {
                 let waited = self.arrived.wait_timeout_while(state, patience, idle);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
-            None => {
-                self.arrived.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner)
-            }
+            None => self.arrived.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
         };
-        state.called = false;
+        (state.called, state.asleep) = (false, false);
         records.extend(state.queue.drain(..));
         let waiting = match state.holds_back() {
             true => Vec::new(),
@@ -209,7 +211,7 @@ mod tests {
     }
 
     fn taken(trail: &Trail) -> usize {
-        let mut records = Vec::new();
+        let mut records = VecDeque::new();
         trail.take(&mut records, Some(Duration::ZERO));
         records.len()
     }
@@ -279,7 +281,7 @@ mod tests {
     fn a_call_ends_a_wait() {
         let trail = Trail::default();
         trail.call();
-        let mut records = Vec::new();
+        let mut records = VecDeque::new();
         trail.take(&mut records, None);
         trail.call();
         trail.pause(Duration::from_secs(3600));

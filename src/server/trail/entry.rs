@@ -77,7 +77,13 @@ impl Server {
     }
 
     /// A client was refused, or one who was let in has to go. `claimed`: whom it said to be.
-    pub fn record_refused(&self, handle: &Handle, reason: CloseReason, claimed: &str, now: Instant) {
+    pub fn record_refused(
+        &self,
+        handle: &Handle,
+        reason: CloseReason,
+        claimed: &str,
+        now: Instant,
+    ) {
         if !self.trail.is_on() {
             return;
         }
@@ -175,12 +181,7 @@ fn of(handle: &Handle, now: Instant) -> Connection {
     }
 }
 
-fn base(
-    listener: &'static str,
-    address: SocketAddr,
-    arrived: Instant,
-    now: Instant,
-) -> Connection {
+fn base(listener: &'static str, address: SocketAddr, arrived: Instant, now: Instant) -> Connection {
     Connection {
         event: CONNECTION,
         listener,

@@ -98,7 +98,11 @@ mod tests {
         assert!(keyed.is_keyed() && keyed.fits(b"abc", MAC).unwrap());
         assert!(!keyed.fits(b"abd", MAC).unwrap() && !keyed.fits(b"abc", &MAC[1..]).unwrap());
         let spaced = sealer(Some(&format!("{key}\n"))).unwrap();
-        assert_eq!(spaced.seal(b"abc").unwrap(), MAC, "the newline of a file is no part of the key");
+        assert_eq!(
+            spaced.seal(b"abc").unwrap(),
+            MAC,
+            "the newline of a file is no part of the key"
+        );
     }
 
     #[test]
