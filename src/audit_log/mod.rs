@@ -69,8 +69,11 @@ impl AuditLog {
     /// Goes over to what was prepared. `first`: what happened, as the next record.
     pub fn follow(&self, prepared: Prepared, event: &'static str, facts: Facts) {
         self.lock().file = prepared.path();
+        let when_full = prepared.when_full();
         let first = Record { at: Instant::now(), event: Event::Server { event, facts } };
         self.order(Control::Follow(Box::new(prepared), first));
+        // From now on, whenever the thread comes round to it.
+        self.server.trail.follow(when_full);
     }
 
     /// A record of the server itself.

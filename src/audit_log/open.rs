@@ -5,7 +5,7 @@ use super::chain::{self, End, Link};
 use super::file::{self, AuditFile};
 use crate::conf::Position;
 use crate::log::os_error_text;
-use crate::options::audit_log::AuditLogOptions;
+use crate::options::audit_log::{AuditLogOptions, WhenFull};
 use crate::secret::Secret;
 use crate::tls::Ready;
 use crate::tls::crypto::seal::{SealError, Sealer};
@@ -96,6 +96,10 @@ pub(super) struct Opened {
 }
 
 impl Prepared {
+    pub(super) fn when_full(&self) -> Option<WhenFull> {
+        self.0.as_ref().map(|plan| plan.options.when_full)
+    }
+
     pub(super) fn path(&self) -> Option<PathBuf> {
         self.0.as_ref().map(|plan| plan.options.file.clone())
     }

@@ -5,7 +5,7 @@ use super::chain::{self, Link};
 use super::file::{self, AuditFile};
 use super::line::{self, Clock};
 use super::open::{Opened, Plan, Prepared, Target};
-use crate::limits::{AUDIT_GATHER, AUDIT_RETRY};
+use crate::limits::{AUDIT_END, AUDIT_GATHER, AUDIT_RETRY};
 use crate::log::os_error_text;
 use crate::options::audit_log::{AuditLogOptions, Sync, WhenFull};
 use crate::server::trail::{Event, Record};
@@ -80,7 +80,10 @@ impl Writer {
     pub fn run(mut self) {
         loop {
             self.wait();
-            self.settle();
+            // What came before an order belongs to what was before.
+            if self.log.is_some() {
+                self.settle();
+            }
             loop {
                 match self.orders.try_recv() {
                     Ok(Control::Follow(prepared, first)) => self.follow(*prepared, first),
@@ -94,6 +97,9 @@ impl Writer {
                     Err(TryRecvError::Disconnected) => return,
                 }
                 self.settle();
+            }
+            if self.log.is_none() {
+                self.records.clear();
             }
         }
     }
@@ -113,10 +119,7 @@ impl Writer {
 
     /// Writes what there is, and says so when that fails or is possible again.
     fn settle(&mut self) {
-        let Some(log) = &mut self.log else {
-            self.records.clear();
-            return;
-        };
+        let Some(log) = &mut self.log else { return };
         if self.stuck && !log.file.is_in_place() {
             log.move_to_path();
         }
@@ -171,19 +174,18 @@ impl Writer {
 
     fn follow(&mut self, prepared: Prepared, first: Record) {
         let Some(Plan { options, sealer, target }) = prepared.0 else {
-            self.server.trail.follow(None);
             self.server.trail.take(&mut self.records, Some(Duration::ZERO));
             return self.close("audit_log was switched off");
         };
-        let when_full = options.when_full;
+        match &self.log {
+            Some(_) => self.records.push_back(first),
+            // Somebody may have come in meanwhile.
+            None => self.records.push_front(first),
+        }
         match (target, self.log.take()) {
             (Target::Same, Some(log)) => self.change(log, options, sealer),
             (Target::Same, None) => {}
             (Target::Other(opened), before) => self.begin(*opened, before, options, sealer),
-        }
-        self.records.push_back(first);
-        if self.log.is_some() {
-            self.server.trail.follow(Some(when_full));
         }
         self.stuck_no_more();
     }
@@ -291,7 +293,13 @@ impl Writer {
     /// A last record, and no more.
     fn close(&mut self, reason: &str) {
         self.records.push_back(record("stop", vec![("reason", reason.into())]));
+        let patience = AUDIT_END.saturating_sub(AUDIT_RETRY);
+        let start = Instant::now();
         self.settle();
+        while self.stuck && start.elapsed() < patience {
+            std::thread::sleep(AUDIT_RETRY);
+            self.settle();
+        }
         let Some(log) = self.log.take() else { return };
         let _ = log.file.sync();
         let path = log.options.file.display();

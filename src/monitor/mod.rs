@@ -47,12 +47,12 @@ impl Monitor {
         let slots = Arc::new(Semaphore::new(MONITOR_CONNECTIONS));
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            self.may_accept().await;
             match listener.accept().await {
                 Ok((tcp, address)) => {
-                    let monitor = Arc::clone(&self);
+                    let (monitor, arrived) = (Arc::clone(&self), Instant::now());
+                    self.may_accept().await;
                     tokio::spawn(async move {
-                        monitor.connection(tcp, address).await;
+                        monitor.connection(tcp, address, arrived).await;
                         drop(slot);
                     });
                 }
@@ -64,8 +64,12 @@ impl Monitor {
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: std::net::SocketAddr) {
-        let arrived = Instant::now();
+    async fn connection(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        address: std::net::SocketAddr,
+        arrived: Instant,
+    ) {
         let generation = self.server.current();
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),

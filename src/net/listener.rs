@@ -63,12 +63,13 @@ impl Listener {
     pub async fn serve(self: Arc<Self>, tcp: TcpListener) {
         let mut pause = ACCEPT_BACKOFF.0;
         loop {
-            // Nobody comes in whom the audit log could not tell of.
-            std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
             match tcp.accept().await {
                 Ok((stream, address)) => {
                     pause = ACCEPT_BACKOFF.0;
-                    tokio::spawn(Arc::clone(&self).connection(stream, address, Instant::now()));
+                    let arrived = Instant::now();
+                    // Nobody comes in whom the audit log could not tell of.
+                    std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
+                    tokio::spawn(Arc::clone(&self).connection(stream, address, arrived));
                 }
                 Err(error) => {
                     tracing::error!("Temporary Client Accept Error ({error}), sleeping {pause:?}");

@@ -264,7 +264,7 @@ impl Acceptor {
             let finding = tls.ssl().ex_data(finding_index());
             let mut finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
             if let Some(sighting) = sighting {
-                let mut peer = Peer::of_failed(tls.ssl());
+                let mut peer = Peer::of_failed(tls.ssl(), finding.is_some());
                 if let Some(refused) = &mut finding {
                     peer.certificates = refused.leaf.take().into_iter().collect();
                     peer.revocation = refused.revocation;

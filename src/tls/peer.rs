@@ -77,10 +77,12 @@ impl Peer {
         self.certificates.first()
     }
 
-    /// What there is to say of a peer whose handshake failed.
-    pub(super) fn of_failed(ssl: &SslRef) -> Self {
+    /// What there is to say of a peer whose handshake failed. `shown`: it had shown its certificate.
+    pub(super) fn of_failed(ssl: &SslRef, shown: bool) -> Self {
         match ssl.current_cipher() {
             Some(_) => Self::of(ssl, false, false),
+            // In TLS 1.2 OpenSSL does not name the suite before it is in use.
+            None if shown => Self { version: version(ssl), ..Self::default() },
             // Nothing was agreed on.
             None => Self::default(),
         }
@@ -118,10 +120,7 @@ impl Peer {
             None => "",
         };
         Self {
-            version: match ssl.version2() {
-                Some(openssl::ssl::SslVersion::TLS1_3) => "1.3",
-                _ => "1.2",
-            },
+            version: version(ssl),
             suite,
             group,
             signature: signature(ffi::Signer::Own),
@@ -133,6 +132,13 @@ impl Peer {
             chain,
             revocation: None,
         }
+    }
+}
+
+fn version(ssl: &SslRef) -> &'static str {
+    match ssl.version2() {
+        Some(openssl::ssl::SslVersion::TLS1_3) => "1.3",
+        _ => "1.2",
     }
 }
 
