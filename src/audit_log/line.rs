@@ -2,7 +2,7 @@
 
 use crate::limits::AUDIT_TEXT;
 use crate::server::trail::{Connection, Event, Record};
-use crate::tls::{Peer, PeerCertificate, Revocation};
+use crate::tls::{Peer, PeerCertificate, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    revocation: Option<Verdict>,
+    revocation: Option<Status>,
     #[serde(skip_serializing_if = "str::is_empty")]
     user: Cow<'a, str>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -90,7 +90,7 @@ struct Certificate<'a> {
 }
 
 #[derive(Serialize)]
-struct Verdict {
+struct Status {
     by: &'static str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,7 @@ fn text(value: &impl Serialize) -> Vec<u8> {
 fn line<'a>(connection: &'a Connection, time: &'a str, seq: u64, prev: &'a str) -> Line<'a> {
     let peer = connection.peer.as_deref();
     let leaf = peer.and_then(Peer::leaf);
-    let verdict = |of: Revocation| Verdict { by: of.by.text(), status: of.status, age_s: of.age_s };
+    let verdict = |of: Verdict| Status { by: of.by.text(), status: of.status, age_s: of.age_s };
     Line {
         seq,
         time,
@@ -250,7 +250,7 @@ mod tests {
             not_after: 1_800_000_000,
         };
         let revocation =
-            Revocation { by: crate::tls::revocation::Source::Crl, status: "good", age_s: Some(60) };
+            Verdict { by: crate::tls::verdict::Source::Crl, status: "good", age_s: Some(60) };
         let peer = Peer {
             version: "1.3",
             suite: "TLS_AES_128_GCM_SHA256".into(),

@@ -93,7 +93,10 @@ impl AuditLog {
         self.order(Control::Stop { reason: reason.to_owned(), done });
         // The end of the thread, or that there is none, ends the wait, too.
         if wait.recv_timeout(AUDIT_END) == Err(RecvTimeoutError::Timeout) {
-            tracing::error!("The audit log does not take its last records in time: they are lost");
+            tracing::error!(
+                event = "audit_log.lost",
+                "The audit log does not take its last records in time: they are lost"
+            );
         }
         self.lock().controls = None;
     }

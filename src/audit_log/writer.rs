@@ -134,7 +134,11 @@ impl Writer {
                 ("until", clock.text(lost.last).into()),
             ];
             let count = lost.count;
-            tracing::error!("Audit log: {count} records were lost; one that says so follows");
+            tracing::error!(
+                event = "audit_log.lost",
+                records = count,
+                "Audit log: {count} records were lost; one that says so follows"
+            );
             self.records.push_back(record("lost", facts));
             result = log.write_all(&mut self.records);
         }
@@ -156,7 +160,7 @@ impl Writer {
             WhenFull::Drop => "records are lost as soon as too many wait ('when_full: drop')",
         };
         let text = format!("The audit log {path} cannot be written: {trouble}; {meanwhile}");
-        tracing::error!("{text}");
+        tracing::error!(event = "audit_log.stuck", "{text}");
         self.alarm(vec![text]);
     }
 
@@ -165,7 +169,11 @@ impl Writer {
         self.server.trail.set_stuck(false);
         self.alarm(Vec::new());
         let Some(log) = &self.log else { return };
-        tracing::info!("The audit log {} can be written again", log.options.file.display());
+        tracing::info!(
+            event = "audit_log.writable",
+            "The audit log {} can be written again",
+            log.options.file.display()
+        );
     }
 
     fn alarm(&self, texts: Vec<String>) {
@@ -214,6 +222,7 @@ impl Writer {
         let path = options.file.display().to_string();
         if file.regular && file.mode & 0o077 != 0 {
             tracing::warn!(
+                event = "audit_log.readable",
                 "The audit log {path} can be read by others than its owner (mode {:04o})",
                 file.mode
             );
@@ -240,23 +249,38 @@ impl Writer {
                 log.link = before.link;
                 log.pending = before.pending;
             } else if left > 0 {
-                tracing::error!("Audit log: {left} records that could not be written are lost");
+                tracing::error!(
+                    event = "audit_log.lost",
+                    records = left,
+                    "Audit log: {left} records that could not be written are lost"
+                );
                 self.records.push_front(record("lost", vec![("count", left.into())]));
             }
         }
         match log.link.seq {
-            0 => tracing::info!("Audit log: {path}, a new one"),
-            seq => tracing::info!("Audit log: {path}, after record {seq} ({})", log.link.seal),
+            0 => tracing::info!(event = "audit_log.opened", "Audit log: {path}, a new one"),
+            seq => tracing::info!(
+                event = "audit_log.opened",
+                "Audit log: {path}, after record {seq} ({})",
+                log.link.seal
+            ),
         }
         if let Some((bytes, whole)) = torn {
-            tracing::warn!("Audit log: {path} ended with {bytes} bytes that are no record");
+            tracing::warn!(
+                event = "audit_log.torn",
+                bytes,
+                "Audit log: {path} ended with {bytes} bytes that are no record"
+            );
             if !whole {
                 log.pending.insert(0, b'\n');
             }
             self.records.push_front(record("torn", vec![("bytes", bytes.into())]));
         }
         if let Some(doubt) = doubt {
-            tracing::error!("Audit log: {path}: {doubt}; it goes on in a new file");
+            tracing::error!(
+                event = "audit_log.unverified",
+                "Audit log: {path}: {doubt}; it goes on in a new file"
+            );
             self.records.push_front(record("unverified", vec![("reason", doubt.into())]));
             // The line is ended first.
             let _ = log.write();
@@ -279,8 +303,11 @@ impl Writer {
         }
         let path = log.options.file.display().to_string();
         match log.move_to_path() {
-            true => tracing::info!("Audit log: {path} re-opened"),
-            false => tracing::error!("Audit log: {path} cannot be opened; the old file goes on"),
+            true => tracing::info!(event = "audit_log.reopened", "Audit log: {path} re-opened"),
+            false => tracing::error!(
+                event = "audit_log.reopen_failed",
+                "Audit log: {path} cannot be opened; the old file goes on"
+            ),
         }
     }
 
@@ -305,10 +332,15 @@ impl Writer {
         let path = log.options.file.display();
         if self.stuck {
             let left = self.records.len() + log.pending.iter().filter(|b| **b == b'\n').count();
-            tracing::error!("The last {left} records of the audit log {path} are lost");
+            tracing::error!(
+                event = "audit_log.lost",
+                records = left,
+                "The last {left} records of the audit log {path} are lost"
+            );
             self.records.clear();
         } else {
             tracing::info!(
+                event = "audit_log.ended",
                 "Audit log: {path} ends with record {} ({})",
                 log.link.seq,
                 log.link.seal
@@ -389,7 +421,10 @@ impl Log {
         self.unsynced = None;
         if let Err(error) = self.file.sync() {
             let (path, error) = (self.options.file.display(), os_error_text(&error));
-            tracing::error!("The audit log {path} may not be on the disk: {error}");
+            tracing::error!(
+                event = "audit_log.unsynced",
+                "The audit log {path} may not be on the disk: {error}"
+            );
         }
     }
 
@@ -401,17 +436,27 @@ impl Log {
         match self.file.rotate() {
             Ok(full) => {
                 (self.limit, self.unsynced) = (self.options.max_size, None);
-                tracing::debug!("Audit log: {} is full", full.display());
+                tracing::debug!(
+                    event = "audit_log.rotated",
+                    "Audit log: {} is full",
+                    full.display()
+                );
                 if let Err(error) = file::purge(path, self.options.keep) {
                     let (path, error) = (path.display(), os_error_text(&error));
-                    tracing::error!("Audit log: the oldest files of {path} stay: {error}");
+                    tracing::error!(
+                        event = "audit_log.purge_failed",
+                        "Audit log: the oldest files of {path} stay: {error}"
+                    );
                 }
             }
             Err(error) => {
                 // Or every record would be an attempt.
                 self.limit = self.limit.saturating_mul(2);
                 let (path, error) = (path.display(), os_error_text(&error));
-                tracing::error!("The audit log {path} cannot be rotated: {error}; it grows on");
+                tracing::error!(
+                    event = "audit_log.rotate_failed",
+                    "The audit log {path} cannot be rotated: {error}; it grows on"
+                );
             }
         }
     }

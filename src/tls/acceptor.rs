@@ -10,12 +10,12 @@ use super::peer::{self, Peer};
 use super::policy::Policy;
 use super::profile::Profile;
 use super::ready::Ready;
-use super::revocation::Revocation;
 use super::settings::{HandshakeFirst, NamedSettings, Settings};
 use super::sniff::{self, ClientHello, Gathered, Opening};
 use super::staple::Slot;
 use super::stream::{self, Socket, Stream};
 use super::trust::Trust;
+use super::verdict::Verdict;
 use openssl::hash::{Hasher, MessageDigest};
 use openssl::ssl::{Ssl, SslRef, SslVersion};
 use std::pin::Pin;
@@ -33,9 +33,10 @@ pub(super) type Named = (Vec<NamePattern>, Profile);
 pub struct Sighting {
     /// The name the client asked for.
     pub server_name: Option<String>,
-    /// What is known of a client whose handshake failed. Who was refused did not prove to have the
-    /// key of its certificate.
+    /// What is known of a client whose handshake failed.
     pub failed: Option<Peer>,
+    /// It had proven to have the key of its certificate.
+    pub proven: bool,
 }
 
 /// One generation of a listener's TLS: what holds for everybody, and for clients that ask for names
@@ -83,7 +84,7 @@ impl Acceptor {
         index.and_then(|index| self.named.get(index)).map_or(&self.base, |(_, profile)| profile)
     }
 
-    fn profile_of(&self, peer: &Peer) -> &Profile {
+    pub(super) fn profile_of(&self, peer: &Peer) -> &Profile {
         self.profile(peer.server_name.as_deref())
     }
 
@@ -289,14 +290,14 @@ impl Acceptor {
             return Err(HandshakeError::Protocol("the client's chain cannot be kept".to_owned()));
         }
         // COMPAT: after the handshake and without an alert of its own; the client sees the end.
-        if let (Some(_), Some(trust)) = (&sighting, &profile.trust) {
+        if let (Some(_), Some(trust)) = (&sighting, profile.all_trust()) {
             peer.revocation = peer_revocation(tls.ssl(), trust);
         }
         if !profile.pins.allow(&peer) {
             let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;
             let key = peer.leaf().map(|leaf| leaf.spki_sha256.clone());
             if let Some(sighting) = sighting {
-                sighting.failed = Some(peer);
+                (sighting.failed, sighting.proven) = (Some(peer), true);
             }
             return Err(HandshakeError::NotPinned { key });
         }
@@ -305,7 +306,7 @@ impl Acceptor {
 }
 
 /// What is known of the revocation of a client that was let in.
-fn peer_revocation(ssl: &SslRef, trust: &Trust) -> Option<Revocation> {
+fn peer_revocation(ssl: &SslRef, trust: &Trust) -> Option<Verdict> {
     let leaf = ssl.peer_certificate()?;
     let sent: Vec<_> = ssl.peer_cert_chain().into_iter().flatten().map(ToOwned::to_owned).collect();
     Some(trust.revocation_of(&leaf, ssl.verified_chain(), &sent))

@@ -5,11 +5,11 @@
 use super::error::{HandshakeError, VerifyFailure};
 
 /// By the beginning of [`VerifyFailure::reason`] after `x509: `, as hints are found.
-const VERIFY: [(&str, &str); 13] = [
+const VERIFY: [(&str, &str); 14] = [
     ("certificate signed by unknown authority", "tls.unknown_ca"),
     ("certificate has expired", "tls.certificate_expired"),
     ("certificate specifies an incompatible key usage", "tls.certificate_purpose"),
-    ("certificate revoked", "tls.certificate_revoked"),
+    ("certificate revoked", REVOKED),
     ("revocation unknown: the issuer's CRL is out of date", "tls.crl_out_of_date"),
     ("revocation unknown", "tls.revocation_unknown"),
     ("certificate is not authorized to sign", "tls.chain_without_ca"),
@@ -17,9 +17,14 @@ const VERIFY: [(&str, &str); 13] = [
     ("certificate key is too small", "tls.certificate_weak_key"),
     ("certificate is signed with an insecure algorithm", "tls.certificate_weak_signature"),
     ("certificate not pinned", "tls.not_pinned"),
+    ("client not OCSP valid", "tls.not_ocsp_valid"),
     ("the certificate cannot be verified", "tls.certificate_refused"),
     ("", "tls.certificate_refused"),
 ];
+
+const REVOKED: &str = "tls.certificate_revoked";
+/// COMPAT: what nats-server says of a certificate that a responder calls revoked.
+const OCSP_REVOKED: &str = "Invalid OCSP response status: revoked";
 
 impl VerifyFailure {
     /// Never changes; `tls.certificate_refused` where there is no word of its own.
@@ -30,6 +35,11 @@ impl VerifyFailure {
             && reason.contains(" is before ")
         {
             return "tls.certificate_not_yet_valid";
+        }
+        if let Some(reason) = reason.strip_prefix("client not OCSP valid: ")
+            && reason.starts_with(OCSP_REVOKED)
+        {
+            return REVOKED;
         }
         let found = VERIFY.iter().find(|(start, _)| reason.starts_with(start));
         found.map_or("tls.certificate_refused", |(_, code)| code)
@@ -46,6 +56,8 @@ impl HandshakeError {
             Self::NoCertificateConfigured => "tls.no_certificate_configured",
             Self::NoClientCertificate => "tls.no_client_certificate",
             Self::Verify(failure) => failure.outcome(),
+            Self::NotOcspValid { reason, .. } if reason.starts_with(OCSP_REVOKED) => REVOKED,
+            Self::NotOcspValid { .. } => "tls.not_ocsp_valid",
             Self::NotPinned { .. } => "tls.not_pinned",
             Self::Version { .. } => "tls.no_common_version",
             Self::NoSharedSuite { .. } => "tls.no_common_cipher_suite",
@@ -61,6 +73,7 @@ impl HandshakeError {
 #[cfg(test)]
 mod tests {
     use super::super::error::verify_reason;
+    use super::super::revocation::Side;
     use super::*;
 
     #[test]
@@ -72,6 +85,7 @@ mod tests {
             HandshakeError::NoCertificateConfigured,
             HandshakeError::NoClientCertificate,
             HandshakeError::NotPinned { key: None },
+            HandshakeError::NotOcspValid { side: Side::Client, reason: String::new() },
             HandshakeError::Version { offered: Vec::new(), min: "1.2" },
             HandshakeError::NoSharedSuite { offered: Vec::new(), why: String::new() },
             HandshakeError::NoSharedGroup { why: String::new() },
@@ -82,6 +96,18 @@ mod tests {
         ];
         for error in all {
             assert_eq!(error.outcome().strip_prefix("tls."), Some(error.code()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_responder_revokes_like_a_list() {
+        for (reason, want) in [
+            ("Invalid OCSP response status: revoked", "tls.certificate_revoked"),
+            ("Invalid OCSP response status: unknown", "tls.not_ocsp_valid"),
+        ] {
+            let error = HandshakeError::NotOcspValid { side: Side::Client, reason: reason.into() };
+            let failure = VerifyFailure { reason: error.to_string(), certificate: None };
+            assert_eq!((error.outcome(), failure.outcome()), (want, want));
         }
     }
 

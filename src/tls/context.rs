@@ -8,10 +8,10 @@ use super::names::Version;
 use super::peer::PeerCertificate;
 use super::policy::Policy;
 use super::provider;
-use super::revocation::Revocation;
 use super::staple::Slot;
 use super::stream;
 use super::trust::Trust;
+use super::verdict::Verdict;
 use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
@@ -31,7 +31,7 @@ pub struct Refused {
     pub failure: VerifyFailure,
     /// The peer's own, which need not be the refused one. That it has the key is not proven.
     pub leaf: Option<PeerCertificate>,
-    pub revocation: Option<Revocation>,
+    pub revocation: Option<Verdict>,
 }
 
 pub fn finding_index() -> Index<Ssl, Finding> {

@@ -3,7 +3,7 @@
 use super::ffi;
 use super::holder::Holder;
 use super::names;
-use super::revocation::Revocation;
+use super::verdict::Verdict;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
@@ -38,7 +38,7 @@ pub struct Peer {
     /// What was known of the leaf's revocation; only where somebody asks ([`Sighting`]).
     ///
     /// [`Sighting`]: super::acceptor::Sighting
-    pub revocation: Option<Revocation>,
+    pub revocation: Option<Verdict>,
 }
 
 /// The certificates of a peer as it sent them, for checking them again: DER, leaf first.
@@ -46,7 +46,7 @@ pub struct Peer {
 pub struct PeerChain(Box<[Box<[u8]>]>);
 
 impl PeerChain {
-    fn of(certificates: &[X509]) -> Option<Self> {
+    pub(super) fn of(certificates: &[X509]) -> Option<Self> {
         let der = certificates.iter().map(|c| c.to_der().ok().map(Vec::into_boxed_slice));
         Some(Self(der.collect::<Option<_>>()?))
     }

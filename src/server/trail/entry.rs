@@ -204,8 +204,7 @@ fn failed(known: Connection, error: &HandshakeError, sighting: Sighting) -> Conn
     Connection {
         server_name: sighting.server_name,
         peer: sighting.failed.map(Arc::new),
-        // The one failure after the client's signature was seen.
-        proven: matches!(error, HandshakeError::NotPinned { .. }),
+        proven: sighting.proven,
         outcome: error.outcome(),
         detail: error.to_string(),
         ..known

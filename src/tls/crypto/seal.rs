@@ -61,7 +61,7 @@ impl Sealer {
         self.key.is_some()
     }
 
-    /// Lower-case hex, 64 digits. POLICY: FIPS 180-4 and, with a key, FIPS 198-1.
+    /// Lower-case hex, 64 digits. POLICY: RFC 6234 and, with a key, RFC 2104: FIPS 180-4 and 198-1.
     pub fn seal(&self, data: &[u8]) -> Result<String, SealError> {
         let bytes = match &self.key {
             None => hash(MessageDigest::sha256(), data)?.to_vec(),
