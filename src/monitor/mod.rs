@@ -4,14 +4,14 @@
 
 mod fipsz;
 mod healthz;
+mod recorded;
 mod root;
 mod tlsz;
 mod varz;
 
 use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
 use crate::server::Server;
-use crate::server::trail::Stranger;
-use crate::tls::{Ready, Sighting, Socket, Stream};
+use crate::tls::{Ready, Socket, Stream};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -21,7 +21,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -49,10 +48,10 @@ impl Monitor {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((tcp, address)) => {
-                    let (monitor, arrived) = (Arc::clone(&self), Instant::now());
                     self.may_accept().await;
+                    let monitor = Arc::clone(&self);
                     tokio::spawn(async move {
-                        monitor.connection(tcp, address, arrived).await;
+                        monitor.connection(tcp, address).await;
                         drop(slot);
                     });
                 }
@@ -67,48 +66,29 @@ impl Monitor {
         }
     }
 
-    async fn connection(
-        self: Arc<Self>,
-        tcp: TcpStream,
-        address: std::net::SocketAddr,
-        arrived: Instant,
-    ) {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: std::net::SocketAddr) {
         let generation = self.server.current();
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
-            Some(acceptor) => {
-                let recorded = self.server.trail.is_on() && acceptor.verifies_anyone();
-                let stranger = recorded.then_some(Stranger { address, arrived });
-                let mut sighting = recorded.then(Sighting::default);
-                let socket = Socket::new(tcp);
-                let result = acceptor.accept_watched(socket, &self.gate, sighting.as_mut()).await;
-                if let Some(stranger) = stranger {
-                    let result = match &result {
-                        Ok((_, peer)) => Ok(peer),
-                        Err(error) => Err((error, sighting.unwrap_or_default())),
-                    };
-                    self.server.record_stranger(&stranger, result, Instant::now());
+            Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
+                Ok((stream, peer)) => {
+                    let within = acceptor.within_policy(&peer);
+                    self.server.handshakes.monitor.completed(&peer, within);
+                    stream
                 }
-                match result {
-                    Ok((stream, peer)) => {
-                        let within = acceptor.within_policy(&peer);
-                        self.server.handshakes.monitor.completed(&peer, within);
-                        stream
-                    }
-                    Err(error) => {
-                        self.server.handshakes.monitor.failed(&error);
-                        let hint = error.hint();
-                        tracing::error!(
-                            event = "monitor.handshake.failed",
-                            peer = address.to_string(),
-                            code = error.code(),
-                            hint,
-                            "monitoring: TLS handshake error from {address}: {error} (hint: {hint})"
-                        );
-                        return;
-                    }
+                Err(error) => {
+                    self.server.handshakes.monitor.failed(&error);
+                    let hint = error.hint();
+                    tracing::error!(
+                        event = "monitor.handshake.failed",
+                        peer = address.to_string(),
+                        code = error.code(),
+                        hint,
+                        "monitoring: TLS handshake error from {address}: {error} (hint: {hint})"
+                    );
+                    return;
                 }
-            }
+            },
         };
         drop(generation);
         let service = service_fn(|request| {
@@ -119,14 +99,6 @@ impl Monitor {
         http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
         // What a client does wrong on this port is its own business.
         let _ = http.serve_connection(TokioIo::new(stream), service).await;
-    }
-
-    /// Nobody who has to show a certificate comes in while the audit log could not tell of it.
-    async fn may_accept(&self) {
-        let generation = self.server.current();
-        if generation.monitor.as_ref().is_some_and(|acceptor| acceptor.verifies_anyone()) {
-            std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
-        }
     }
 
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

@@ -446,29 +446,6 @@ fn revocation_is_recorded_and_so_is_who_has_to_go_for_it() {
     assert_eq!(log.event("certificates")["sha256"].as_str().unwrap().len(), 64);
 }
 
-#[test]
-fn monitoring_that_asks_for_certificates_is_recorded() {
-    let pki = Pki::shared();
-    let log = Log::new();
-    let config = format!(
-        "https: \"127.0.0.1:-1\"\n{}{}",
-        tls(&pki.server, &pki, "verify: true"),
-        log.block("")
-    );
-    let server = Server::start(Kind::Natssl, &config);
-    let address = server.port_of("Starting https monitor on ");
-    let mut raw = Raw::connect_tls_first(address, &TlsOptions::default().identity(&pki.client));
-    raw.send("GET /healthz HTTP/1.0\r\n\r\n");
-    assert!(String::from_utf8_lossy(&raw.read_to_close().0).contains("200 OK"));
-    let record = log.wait_for("accepted");
-    assert_eq!(record["listener"], "monitor");
-    assert_eq!(record["certificate"]["subject"], "CN=alice,O=natssl tests");
-    assert_eq!(record["method"], "certificate");
-    assert!(record["cid"].is_null());
-    Raw::connect_tls_first(address, &TlsOptions::default()).read_to_close();
-    assert_eq!(log.wait_for("tls.no_client_certificate")["listener"], "monitor");
-}
-
 /// So many connections without anything else.
 fn visits(server: &Server, count: usize) {
     for _ in 0..count {

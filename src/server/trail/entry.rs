@@ -152,8 +152,9 @@ impl Server {
         let known = base(LISTENER_MONITOR, stranger.address, stranger.arrived, now);
         let connection = match result {
             Ok(peer) => {
-                let peer = Some(Arc::new(peer.clone()));
-                Connection { peer, method: Some(Method::Certificate), ..known }
+                // One that shows none may ask for what is open to everybody.
+                let method = peer.leaf().map_or(Method::Open, |_| Method::Certificate);
+                Connection { peer: Some(Arc::new(peer.clone())), method: Some(method), ..known }
             }
             Err((error, sighting)) => failed(known, error, sighting),
         };
@@ -208,5 +209,90 @@ fn failed(known: Connection, error: &HandshakeError, sighting: Sighting) -> Conn
         outcome: error.outcome(),
         detail: error.to_string(),
         ..known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::options::audit_log::WhenFull;
+    use crate::server::{Acceptors, Identity};
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    fn server() -> Server {
+        let started = jiff::Timestamp::from_second(0).unwrap();
+        let identity = Identity { id: "N".into(), seed: 1, started };
+        let server = Server::new(identity, Options::default(), 1, Acceptors::default());
+        server.trail.follow(Some(WhenFull::Block));
+        server
+    }
+
+    fn taken(server: &Server) -> Vec<Connection> {
+        let mut records = VecDeque::new();
+        server.trail.take(&mut records, Some(Duration::ZERO));
+        let connection = |record: Record| match record.event {
+            Event::Connection(connection) => *connection,
+            Event::Server { event, .. } => panic!("{event}"),
+        };
+        records.into_iter().map(connection).collect()
+    }
+
+    fn handle(arrived: Instant) -> Handle {
+        let handle = Handle::new(7, "127.0.0.1:1".parse().unwrap(), 1);
+        handle.entry.arrive(arrived);
+        handle
+    }
+
+    #[test]
+    fn a_connection_is_told_of_once_however_often_it_ends() {
+        let (server, now) = (server(), Instant::now());
+        let later = now + Duration::from_millis(3);
+        let refused = handle(now);
+        server.record_refused(&refused, CloseReason::AuthenticationFailure, "bob", later);
+        server.record_refused(&refused, CloseReason::AuthenticationFailure, "", later);
+        let records = taken(&server);
+        let [record] = &records[..] else { panic!("{}", records.len()) };
+        assert_eq!(
+            (record.outcome, &*record.claimed, record.cid),
+            ("auth.violation", "bob", Some(7))
+        );
+        assert_eq!(record.duration, Duration::from_millis(3));
+        // One that was let in, and leaves.
+        let accepted = handle(now);
+        server.record_accepted(&accepted, "bob", Method::Password, now);
+        server.record_accepted(&accepted, "bob", Method::Password, later);
+        server.record_refused(&accepted, CloseReason::ClientClosed, "", later);
+        assert_eq!(taken(&server).len(), 1);
+    }
+
+    #[test]
+    fn who_has_to_go_is_withdrawn_for_the_reason_that_was_found() {
+        let (server, now) = (server(), Instant::now());
+        let client = handle(now);
+        server.record_accepted(&client, "bob", Method::Certificate, now);
+        let reason = "x509: certificate has expired: it ended yesterday".to_owned();
+        client.entry.withdraw(&VerifyFailure { reason, certificate: None });
+        server.record_refused(&client, CloseReason::CertificateRefused, "", now);
+        let records = taken(&server);
+        assert_eq!((records[0].event, records[0].outcome), (CONNECTION, ACCEPTED));
+        assert_eq!((records[1].event, records[1].outcome), (WITHDRAWN, "tls.certificate_expired"));
+        assert_eq!((&*records[1].user, records[1].method), ("bob", Some(Method::Certificate)));
+    }
+
+    #[test]
+    fn monitoring_is_told_of_by_its_certificates() {
+        let (server, now) = (server(), Instant::now());
+        let stranger = Stranger { address: "127.0.0.1:2".parse().unwrap(), arrived: now };
+        server.record_stranger(&stranger, Ok(&Peer::default()), now);
+        let sighting = Sighting { server_name: Some("a".to_owned()), ..Sighting::default() };
+        let error = HandshakeError::NoClientCertificate;
+        server.record_stranger(&stranger, Err((&error, sighting)), now);
+        let records = taken(&server);
+        assert!(records.iter().all(|record| record.listener == LISTENER_MONITOR));
+        assert_eq!((records[0].outcome, records[0].method), (ACCEPTED, Some(Method::Open)));
+        assert_eq!(records[1].outcome, "tls.no_client_certificate");
+        assert_eq!(records[1].server_name.as_deref(), Some("a"));
     }
 }
