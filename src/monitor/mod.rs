@@ -4,6 +4,7 @@
 
 mod fipsz;
 mod healthz;
+mod recorded;
 mod root;
 mod tlsz;
 mod varz;
@@ -47,6 +48,7 @@ impl Monitor {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((tcp, address)) => {
+                    self.may_accept().await;
                     let monitor = Arc::clone(&self);
                     tokio::spawn(async move {
                         monitor.connection(tcp, address).await;
@@ -68,7 +70,7 @@ impl Monitor {
         let generation = self.server.current();
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
-            Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
+            Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
                 Ok((stream, peer)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);
