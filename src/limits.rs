@@ -19,6 +19,9 @@ pub const MAX_PENDING: usize = 64 * 1024 * 1024;
 pub const MAX_CONNECTIONS: i64 = 64 * 1024;
 /// Closed connections remembered for monitoring. `max_closed_clients`.
 pub const MAX_CLOSED_CLIENTS: usize = 10_000;
+/// Bytes of names, subjects and the like, chosen by clients, that are remembered of closed
+/// connections; beyond it the oldest are forgotten before there are [`MAX_CLOSED_CLIENTS`].
+pub const CLOSED_TEXT: usize = 16 * 1024 * 1024;
 /// Digits of a size on the wire; more is a parse error.
 pub const MAX_SIZE_DIGITS: usize = 9;
 /// Bytes of the input shown in a parser error.

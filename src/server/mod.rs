@@ -1,16 +1,18 @@
 //! What connections share.
 
 mod alarms;
+mod closed;
 pub mod counters;
 mod generation;
 mod proofs;
 mod registry;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
+pub use closed::{Closed, SubscriptionFacts};
 pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
 pub use proofs::{Proof, Proofs};
-pub use registry::{Closed, Registry};
+pub use registry::Registry;
 
 use crate::account::Account;
 use crate::log::RateLimited;
