@@ -50,8 +50,14 @@ pub const ACCEPT_BACKOFF: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_secs(1));
 /// Time for the head of a monitoring request.
 pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of the head of a monitoring request. nats-server takes a mebibyte.
+pub const MONITOR_HEAD: usize = 64 * 1024;
 /// Monitoring connections served at once; more wait in the listen queue.
 pub const MONITOR_CONNECTIONS: usize = 256;
+/// Answers whose size grows with the connections: how many may be in memory at once, and how long
+/// the next one waits for its turn.
+pub const MONITOR_ANSWERS: usize = 4;
+pub const MONITOR_ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 // --- message path ------------------------------------------------------------------------------
 

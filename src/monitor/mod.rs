@@ -1,22 +1,34 @@
-//! Monitoring over HTTP: the endpoints probes need. One file an endpoint.
-//!
-//! Not here yet: `/connz`, `/subsz` and the rest of nats-server's endpoints.
+//! Monitoring over HTTP: nats-server's endpoints, and `/tlsz` and `/fipsz`. One file an endpoint,
+//! [`routes::ROUTES`] lists them.
 
+mod accountz;
+mod connz;
+mod debug;
 mod fipsz;
 mod healthz;
+mod jetstream;
+mod links;
+mod query;
+mod reply;
 mod root;
+mod routes;
+mod subsz;
 mod tlsz;
 mod varz;
 
-use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
+use self::query::Query;
+use self::reply::{Kind, Reply};
+use self::routes::{Counted, Weight};
+use crate::limits::{
+    MONITOR_ANSWER_WAIT, MONITOR_ANSWERS, MONITOR_CONNECTIONS, MONITOR_HEAD, MONITOR_HEADER_TIMEOUT,
+};
 use crate::server::Server;
 use crate::tls::{Ready, Socket, Stream};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, header};
+use hyper::{Method, Request, Response, StatusCode, Version, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,14 +42,15 @@ pub struct Monitor {
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
     gate: Semaphore,
+    /// Bounds how many large answers are in memory at once.
+    answers: Arc<Semaphore>,
 }
-
-/// Paths that exist, with the key they are counted under.
-const PATHS: [&str; 5] = ["/", "/varz", "/healthz", "/tlsz", "/fipsz"];
 
 impl Monitor {
     pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
-        Self { server, ready, port, requests: Mutex::default(), gate: Semaphore::new(1) }
+        let answers = Arc::new(Semaphore::new(MONITOR_ANSWERS));
+        let gate = Semaphore::new(1);
+        Self { server, ready, port, requests: Mutex::default(), gate, answers }
     }
 
     /// Serves until the task is dropped.
@@ -83,42 +96,84 @@ impl Monitor {
         };
         drop(generation);
         let service = service_fn(|request| {
-            let response = self.respond(&request);
-            async move { Ok::<_, Infallible>(response) }
+            let monitor = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(monitor.respond(&request).await) }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
+        http.max_buf_size(MONITOR_HEAD).title_case_headers(true);
         // What a client does wrong on this port is its own business.
         let _ = http.serve_connection(TokioIo::new(stream), service).await;
     }
 
-    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(self: Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let uri = request.uri();
+        let has_host = request.headers().contains_key(header::HOST) || uri.host().is_some();
+        if request.version() == Version::HTTP_11 && !has_host {
+            let text = "400 Bad Request: missing required Host header";
+            return last(Reply::bad_request(text));
+        }
+        if request.headers().get_all(header::HOST).iter().count() > 1 {
+            return last(Reply::bad_request("400 Bad Request"));
+        }
+        if uri.path() == "*" {
+            return match *request.method() {
+                Method::OPTIONS => Response::default(),
+                _ => last(Reply::bad_request("400 Bad Request")),
+            };
+        }
+        let Some(path) = query::unescape(uri.path(), false) else {
+            return last(Reply::bad_request("400 Bad Request"));
+        };
+        let cleaned = query::cleaned(&path);
+        if cleaned != path {
+            return moved(request, &cleaned);
+        }
         let generation = self.server.current();
-        let base = generation.options.http_base_path.trim_matches('/');
-        let path = request.uri().path();
-        let path = match base {
-            "" => path,
-            base => {
-                let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(base));
-                match inner {
-                    Some("") => "/",
-                    // COMPAT: `/base/` is not the root page.
-                    Some("/") | None => return not_found(),
-                    Some(inner) => inner,
+        let route = match inner(&path, &generation.options.http_base_path) {
+            Some(inner) => routes::find(inner),
+            None => None,
+        };
+        drop(generation);
+        let Some(route) = route else { return Reply::not_found().into_response(None) };
+        self.answer(route, Query::new(uri.query().unwrap_or_default())).await
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        route: &'static routes::Route,
+        query: Query,
+    ) -> Response<Full<Bytes>> {
+        if let Counted::Always(name) = route.counted {
+            self.count(name);
+        }
+        let (answer, permit) = match route.weight {
+            Weight::Fixed => ((route.handler)(&self, &query), None),
+            Weight::Growing => {
+                let permit = Arc::clone(&self.answers).acquire_owned();
+                let Ok(Ok(permit)) = tokio::time::timeout(MONITOR_ANSWER_WAIT, permit).await else {
+                    let text = "too many large answers are under way; try again later";
+                    return Reply::text(StatusCode::SERVICE_UNAVAILABLE, text).into_response(None);
+                };
+                let monitor = Arc::clone(&self);
+                let work = move || (route.handler)(&monitor, &query);
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(answer) => (answer, Some(permit)),
+                    Err(_) => {
+                        let status = StatusCode::INTERNAL_SERVER_ERROR;
+                        return Reply::text(status, "no answer").into_response(None);
+                    }
                 }
             }
         };
-        let Some(known) = PATHS.iter().find(|known| **known == path) else { return not_found() };
-        self.count(known);
-        match *known {
-            "/varz" => json(StatusCode::OK, &varz::body(self)),
-            "/tlsz" => json(StatusCode::OK, &tlsz::body(self)),
-            "/fipsz" => json(StatusCode::OK, &fipsz::body(self)),
-            "/healthz" => {
-                let (status, body) = healthz::body(&self.server);
-                json(status, &body)
+        match answer {
+            Ok(reply) => {
+                if let Counted::Readable(name) = route.counted {
+                    self.count(name);
+                }
+                reply.into_response(permit)
             }
-            _ => root::page(&self.server),
+            Err(undecodable) => Reply::bad_request(undecodable.0).into_response(permit),
         }
     }
 
@@ -132,28 +187,50 @@ impl Monitor {
     }
 }
 
-fn pretty(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn json(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
-    respond(status, "application/json", body.to_owned())
-}
-
-fn not_found() -> Response<Full<Bytes>> {
-    respond(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".to_owned())
-}
-
-fn respond(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    if kind == "application/json" {
-        let any = header::HeaderValue::from_static("*");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+/// The path under the base path. COMPAT: `/base` is the root page, `/base/` is not.
+fn inner<'a>(path: &'a [u8], base: &str) -> Option<&'a [u8]> {
+    let base = base.trim_matches('/').as_bytes();
+    if base.is_empty() {
+        return Some(path);
     }
+    match path.strip_prefix(b"/")?.strip_prefix(base)? {
+        b"" => Some(b"/"),
+        b"/" => None,
+        inner => Some(inner),
+    }
+}
+
+/// An answer after which the connection ends.
+fn last(reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = reply.into_response(None);
+    let close = header::HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// COMPAT: Go's server sends every path to its shortest form.
+fn moved(request: &Request<Incoming>, path: &[u8]) -> Response<Full<Bytes>> {
+    let mut to = query::escaped(path);
+    if let Some(query) = request.uri().query() {
+        to.push('?');
+        to.push_str(query);
+    }
+    let with_body = matches!(*request.method(), Method::GET | Method::HEAD);
+    let shown = to.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let shown = shown.replace('"', "&#34;").replace('\'', "&#39;");
+    let reply = Reply {
+        status: StatusCode::MOVED_PERMANENTLY,
+        kind: Kind::Html,
+        body: format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n").into_bytes(),
+    };
+    let mut response = reply.into_response(None);
+    if !with_body {
+        *response.body_mut() = Full::default();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    match header::HeaderValue::try_from(to) {
+        Ok(to) => response.headers_mut().insert(header::LOCATION, to),
+        Err(_) => return last(Reply::bad_request("400 Bad Request")),
+    };
     response
 }

@@ -2,6 +2,7 @@
 //! nats-server has no such endpoint.
 
 use super::Monitor;
+use super::reply::Reply;
 use crate::server::Alarm;
 use crate::tls::tally::Totals;
 use crate::tls::{Acceptor, HandshakeFirst, ProfileView, Tally};
@@ -69,9 +70,9 @@ pub fn listeners(monitor: &Monitor) -> Vec<ListenerView> {
     listeners
 }
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
     let server = &monitor.server;
-    super::pretty(&Tlsz {
+    Reply::pretty(&Tlsz {
         server_id: server.identity.id.clone(),
         now: jiff::Timestamp::now().to_string(),
         library: monitor.ready.inventory().library.clone(),
