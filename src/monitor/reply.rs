@@ -63,6 +63,11 @@ impl Reply {
 
     /// `permit` is given back when the body is written or thrown away.
     pub fn into_response(self, permit: Option<OwnedSemaphorePermit>) -> Response<Full<Bytes>> {
+        let kind = match self.kind {
+            // COMPAT: what Go takes for no text.
+            Kind::Text if self.body.iter().any(is_binary) => "application/octet-stream",
+            kind => kind.name(),
+        };
         let body = match permit {
             None => Bytes::from(self.body),
             Some(permit) => Bytes::from_owner(Held { body: self.body, _permit: permit }),
@@ -70,7 +75,7 @@ impl Reply {
         let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind.name()));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         match self.kind {
             Kind::Json => {
                 let any = HeaderValue::from_static("*");
@@ -95,6 +100,10 @@ impl Kind {
             Self::Html => "text/html; charset=utf-8",
         }
     }
+}
+
+fn is_binary(byte: &u8) -> bool {
+    matches!(byte, 0..=8 | 11 | 14..=26 | 28..=31)
 }
 
 struct Held {

@@ -1,7 +1,7 @@
 //! Connections by id, and a memory of those that ended.
 
 use super::closed::{Closed, Ring, SubscriptionFacts};
-use crate::session::{CloseReason, Facts, Handle, Moment};
+use crate::session::{CloseReason, Facts, Handle, Moment, SubRef};
 use hashbrown::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +50,9 @@ impl Registry {
         let facts = Facts::of(handle, now.clock);
         // Each of them holds the handle, which holds them.
         let subscriptions = std::mem::take(&mut *handle.subscriptions());
-        let subscriptions = subscriptions.values().map(|sub| SubscriptionFacts::of(sub)).collect();
+        // COMPAT: their maximum is over with them.
+        let facts_of = |sub: &SubRef| SubscriptionFacts { max: 0, ..SubscriptionFacts::of(sub) };
+        let subscriptions = subscriptions.values().map(facts_of).collect();
         let closed = Closed { facts, stopped: now.wall, reason, subscriptions };
         self.closed.lock().unwrap_or_else(PoisonError::into_inner).push(closed);
     }

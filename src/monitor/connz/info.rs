@@ -54,6 +54,9 @@ pub struct Info {
     subscriptions_list: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subscriptions_list_detail: Vec<Detail>,
+    /// COMPAT: of open connections.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name_tag: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     natssl: Option<Own>,
 }
@@ -129,10 +132,17 @@ impl Info {
             authorized_user: if auth { text(|said| &said.user) } else { String::new() },
             subscriptions_list,
             subscriptions_list_detail,
+            name_tag: match source {
+                Source::Open(_) if auth => GLOBAL.to_owned(),
+                Source::Open(_) | Source::Closed(_) => String::new(),
+            },
             natssl: facts.handshake.map(Own::new),
         }
     }
 }
+
+/// The one account there is.
+const GLOBAL: &str = "$G";
 
 /// COMPAT: below a millisecond, whole microseconds.
 fn rounded(rtt: Duration) -> Duration {
@@ -195,7 +205,7 @@ impl Source {
         // COMPAT: what is remembered of closed connections names the account.
         let account = match self {
             Self::Open(_) => "",
-            Self::Closed(_) => "$G",
+            Self::Closed(_) => GLOBAL,
         };
         (Vec::new(), all.into_iter().map(|sub| Detail::new(sub, account)).collect())
     }

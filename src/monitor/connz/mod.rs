@@ -171,8 +171,7 @@ impl Request {
             closed = Vec::new();
         }
         let handles = handles.into_iter().filter(|handle| {
-            // COMPAT: who asks for one connection gets it.
-            self.cid > 0 || (self.mqtt_client.is_empty() && self.is_user(handle))
+            self.mqtt_client.is_empty() && self.is_user(handle)
         });
         let open = handles.map(|handle| Entry {
             facts: Facts::of(&handle, now),
