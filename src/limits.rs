@@ -50,14 +50,19 @@ pub const ACCEPT_BACKOFF: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_secs(1));
 /// Time for the head of a monitoring request.
 pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time in which a client of the monitoring port takes an answer. nats-server waits for ever.
+pub const MONITOR_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of the head of a monitoring request. nats-server takes a mebibyte.
 pub const MONITOR_HEAD: usize = 64 * 1024;
-/// Monitoring connections served at once; more wait in the listen queue.
+/// Monitoring connections at once. For one more, that which is asked for nothing for longest goes.
 pub const MONITOR_CONNECTIONS: usize = 256;
-/// Answers whose size grows with the connections: how many may be in memory at once, and how long
-/// the next one waits for its turn.
-pub const MONITOR_ANSWERS: usize = 4;
-pub const MONITOR_ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Answers whose size grows with the connections: how many are made at once, and how long the next
+/// one waits for its turn.
+pub const MONITOR_MAKERS: usize = 2;
+pub const MONITOR_MAKER_WAIT: Duration = Duration::from_secs(5);
+/// Answers of more than this many bytes: how many may be on their way at once.
+pub const MONITOR_LARGE: usize = 256 * 1024;
+pub const MONITOR_LARGE_ANSWERS: usize = 4;
 
 // --- message path ------------------------------------------------------------------------------
 

@@ -36,7 +36,8 @@ pub fn vars(_: &Monitor, _: &Query) -> Answer {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bytes = |name: &str| -> u64 {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kilobytes = line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
+        let kilobytes =
+            line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
         kilobytes.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) * 1024
     };
     let mut memory: Map<String, Value> = Map::new();

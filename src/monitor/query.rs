@@ -89,8 +89,9 @@ fn number<T: std::str::FromStr>(given: &[u8], digits: &[u8]) -> Result<T, &'stat
 impl Undecodable {
     fn new(kind: &str, name: &str, function: &str, given: &[u8], why: &str) -> Self {
         let given = quoted_bytes(given);
-        let text =
-            format!("Error decoding {kind} for '{name}': strconv.{function}: parsing {given}: {why}");
+        let text = format!(
+            "Error decoding {kind} for '{name}': strconv.{function}: parsing {given}: {why}"
+        );
         Self(text.into_bytes())
     }
 }

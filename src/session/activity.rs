@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_connection_is_described_by_what_it_did() {
-        let started = Moment { wall: jiff::Timestamp::from_second(1000).unwrap(), clock: Instant::now() };
+        let started =
+            Moment { wall: jiff::Timestamp::from_second(1000).unwrap(), clock: Instant::now() };
         let handle = Handle::new(7, "127.0.0.1:1".parse().unwrap(), 1000, started);
         let after = |seconds| started.clock + Duration::from_secs(seconds);
         let facts = Facts::of(&handle, after(3));
@@ -211,5 +212,4 @@ mod tests {
         assert_eq!((facts.in_messages, facts.in_bytes), (3, 15));
         assert_eq!(facts.rtt, Duration::from_nanos(1), "known, however short");
     }
-
 }

@@ -170,22 +170,18 @@ impl Request {
         if self.cid > 0 && !handles.is_empty() {
             closed = Vec::new();
         }
-        let handles = handles.into_iter().filter(|handle| {
-            self.mqtt_client.is_empty() && self.is_user(handle)
-        });
-        let open = handles.map(|handle| Entry {
-            facts: Facts::of(&handle, now),
-            source: Source::Open(handle),
-        });
+        let handles = handles
+            .into_iter()
+            .filter(|handle| self.mqtt_client.is_empty() && self.is_user(handle));
+        let open = handles
+            .map(|handle| Entry { facts: Facts::of(&handle, now), source: Source::Open(handle) });
         let closed = closed.into_iter().filter(|closed| {
             (self.cid == 0 || closed.facts.cid == self.cid)
                 && self.mqtt_client.is_empty()
                 && (self.user.is_empty() || user(&closed.facts) == self.user)
         });
-        let closed = closed.map(|closed| Entry {
-            facts: closed.facts.clone(),
-            source: Source::Closed(closed),
-        });
+        let closed = closed
+            .map(|closed| Entry { facts: closed.facts.clone(), source: Source::Closed(closed) });
         (total, open.chain(closed).collect())
     }
 

@@ -56,9 +56,8 @@ impl Sort {
             Self::BytesTo => entries.sort_unstable_by_key(down(|e| e.facts.out_bytes)),
             Self::BytesFrom => entries.sort_unstable_by_key(down(|e| e.facts.in_bytes)),
             Self::Last => entries.sort_unstable_by_key(|e| (Reverse(e.facts.last), e.facts.cid)),
-            Self::Idle => entries.sort_unstable_by_key(|e| {
-                (Reverse(now.duration_since(e.facts.last)), e.facts.cid)
-            }),
+            Self::Idle => entries
+                .sort_unstable_by_key(|e| (Reverse(now.duration_since(e.facts.last)), e.facts.cid)),
             Self::Uptime => entries.sort_unstable_by_key(|e| (e.facts.uptime, e.facts.cid)),
             Self::Stop => entries.sort_unstable_by_key(|e| (Reverse(e.stopped()), e.facts.cid)),
             Self::Reason => entries.sort_unstable_by_key(|e| (e.reason(), e.facts.cid)),
