@@ -120,6 +120,8 @@ impl Monitor {
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
         http.max_buf_size(MONITOR_HEAD).title_case_headers(true);
+        // An answer is written from where it lies: a copy would outlive its permit.
+        http.writev(true);
         // What a client does wrong on this port is its own business.
         let stream = Patient::new(stream, MONITOR_WRITE_TIMEOUT);
         let _ = http.serve_connection(TokioIo::new(stream), service).await;
