@@ -21,6 +21,10 @@ pub struct PasswordCheck {
 
 impl Client {
     pub(super) fn connect(&mut self, text: &[u8], now: Instant) -> Then {
+        // COMPAT: the first estimate, until a PONG comes.
+        let activity = &self.handle.activity;
+        activity.touch(now);
+        activity.set_rtt(now.duration_since(activity.started.clock));
         if let Err(error) = self.connect.merge(text) {
             tracing::error!("{} - {error}", self.handle.label());
             return Then::Close(CloseReason::ProtocolViolation);
@@ -29,10 +33,6 @@ impl Client {
             self.drop_subscriptions();
         }
         self.connect_received = true;
-        // COMPAT: the first estimate, until a PONG comes.
-        let activity = &self.handle.activity;
-        activity.touch(now);
-        activity.set_rtt(now.duration_since(activity.started.clock));
         self.introduce(&self.connect.user);
         match self.decide() {
             Decision::Accept(identity) => self.accepted(identity, now),

@@ -12,7 +12,8 @@ use crate::normal::shape;
 use crate::run::Pair;
 use crate::support::PATIENCE;
 use crate::support::pki::Pki;
-use crate::support::server::Server;
+use crate::support::raw::Raw;
+use crate::support::server::{Server, Signal};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -50,6 +51,7 @@ pub fn run(judge: &Judge) {
         compare(judge, &format!("request/{name}"), &pair, request);
     }
     orders(judge);
+    lame_duck(judge);
 }
 
 /// All queries of one scenario.
@@ -176,6 +178,31 @@ fn direction(values: &[&Value]) -> (bool, bool) {
     let up = values.is_sorted_by_key(|value| key(value));
     let down = values.is_sorted_by_key(|value| std::cmp::Reverse(key(value)));
     (up, down)
+}
+
+/// Health of a server that takes no more connections.
+fn lame_duck(judge: &Judge) {
+    let pair = Pair::start(
+        "http: \"127.0.0.1:-1\"\nno_system_account: true\nlame_duck_duration: \"60s\"\n",
+    );
+    // A server without connections leaves at once.
+    let clients = pair.each(|server| {
+        let mut raw = Raw::connect(server.addr());
+        raw.expect_line();
+        raw.barrier();
+        server.signal(Signal::USR2);
+        server.wait_for_log("Entering lame duck mode");
+        let end = std::time::Instant::now() + PATIENCE;
+        while server.http_get("/healthz").0 == 200 {
+            assert!(std::time::Instant::now() < end, "{:?} stays healthy", server.kind());
+        }
+        raw
+    });
+    for query in ["", "?details=1", "?js-server-only=1", "?stream=x"] {
+        let request = format!("GET /healthz{query} HTTP/1.0\r\n\r\n");
+        compare(judge, &format!("lame_duck{query}"), &pair, &request);
+    }
+    drop(clients);
 }
 
 /// With a system account, which nats-server has unless told not to.

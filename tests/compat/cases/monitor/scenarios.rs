@@ -30,6 +30,13 @@ pub const ALL: &[Scenario] = &[
         closed: 5,
     },
     Scenario {
+        name: "reasons",
+        config: "max_control_line: 300\nping_interval: \"300ms\"\nping_max: 1\n",
+        act: reasons,
+        open: 0,
+        closed: 6,
+    },
+    Scenario {
         name: "users",
         config: "authorization { timeout: 0.3, users: [{user: a, password: pa}\n\
                  {user: b, password: pb, permissions: {publish: x, subscribe: [\"y.>\", \"z q\"]}}]\n\
@@ -157,6 +164,25 @@ fn plain(server: &Server, _: &Pki) -> Vec<Raw> {
     let last =
         client(server, &[&hello, "SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n", "PUB foo 2\r\nxx\r\n"]);
     vec![mute, listener, once, publisher, last]
+}
+
+fn reasons(server: &Server, _: &Pki) -> Vec<Raw> {
+    for (count, lines) in [
+        "CONNECT {\"protocol\":5}\r\n",
+        "CONNECT {\"verbose\":false,\"no_responders\":true,\"headers\":false}\r\n",
+        "CONNECT 5\r\n",
+        "CONNECT {\"verbose\":false}\r\nPUB\r\n",
+        &format!("SUB {} 1\r\n", "a".repeat(400)),
+    ]
+    .iter()
+    .enumerate()
+    {
+        refused(server, &[lines]);
+        settled(server, 0, count as u64 + 1);
+    }
+    // Answers no PING.
+    refused(server, &[&hello("")]);
+    Vec::new()
 }
 
 fn users(server: &Server, _: &Pki) -> Vec<Raw> {

@@ -30,7 +30,7 @@ const OWN: &[&str] = &[
 const OWN_TREES: &[&str] = &["cmdline", "memstats"];
 
 /// Keys whose values are compared as a whole: what one of the servers has by itself.
-const WHOLE: &[&str] = &["natssl", "feature_flags", "alarms", "BySize", "PauseNs", "PauseEnd"];
+const WHOLE: &[&str] = &["natssl", "feature_flags", "alarms"];
 
 /// All that was seen of one endpoint: key to what each server said at it, request by request.
 #[derive(Default)]
@@ -89,6 +89,10 @@ impl Tree {
         match value {
             Value::Object(_) | Value::Array(_) if WHOLE.contains(&name) => {
                 self.put(key, place, value.to_string());
+            }
+            // Tables of Go's collector: how long they are says nothing.
+            Value::Array(_) if key.starts_with("memstats") => {
+                self.put(key, place, kind(value).to_owned());
             }
             // Which elements a page shows is chance.
             Value::Array(items) if paged && key == "subscriptions_list" => {
