@@ -16,7 +16,10 @@ struct Failure {
 
 pub fn reply(monitor: &Monitor, query: &Query) -> Answer {
     if query.boolean("js-enabled")? {
-        tracing::warn!("Healthcheck: js-enabled deprecated, use js-enabled-only instead");
+        tracing::warn!(
+            event = "monitor.health.deprecated",
+            "Healthcheck: js-enabled deprecated, use js-enabled-only instead"
+        );
     }
     // There is no JetStream to ask; the parameters must be readable all the same.
     for flag in ["js-enabled-only", "js-server-only", "js-meta-only"] {
@@ -28,10 +31,19 @@ pub fn reply(monitor: &Monitor, query: &Query) -> Answer {
     };
     let Failure { status, kind, text } = failure;
     let body = if details {
-        tracing::warn!("Healthcheck failed: 1 errors");
+        tracing::warn!(
+            event = "monitor.health.failed",
+            error = text,
+            "Healthcheck failed: 1 errors"
+        );
         json!({"status": "error", "errors": [{"type": kind, "error": text}]})
     } else {
-        tracing::warn!("Healthcheck failed: {}", crate::log::quoted(&text));
+        let quoted = crate::log::quoted(&text);
+        tracing::warn!(
+            event = "monitor.health.failed",
+            error = text,
+            "Healthcheck failed: {quoted}"
+        );
         json!({"status": "error", "error": text})
     };
     Ok(Reply::json(body.to_string().into_bytes()).with_status(status))

@@ -75,7 +75,10 @@ impl Monitor {
                     let _ = give.send(slot);
                 }
                 Err(error) => {
-                    tracing::error!("monitoring: accept error: {error}");
+                    tracing::error!(
+                        event = "monitor.accept.failed",
+                        "monitoring: accept error: {error}"
+                    );
                     tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
                 }
             }
@@ -101,6 +104,10 @@ impl Monitor {
                     self.server.handshakes.monitor.failed(&error);
                     let hint = error.hint();
                     tracing::error!(
+                        event = "monitor.handshake.failed",
+                        peer = address.to_string(),
+                        code = error.code(),
+                        hint,
                         "monitoring: TLS handshake error from {address}: {error} (hint: {hint})"
                     );
                     return;

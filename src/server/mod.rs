@@ -6,6 +6,7 @@ pub mod counters;
 mod generation;
 mod proofs;
 mod registry;
+mod statuses;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
 pub use closed::{Closed, SubscriptionFacts};
@@ -13,6 +14,7 @@ pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
 pub use proofs::{Proof, Proofs};
 pub use registry::Registry;
+pub use statuses::{CacheCounts, Decision, Kept, Outcome, StatusView, Statuses, Watched};
 
 use crate::account::Account;
 use crate::log::RateLimited;
@@ -54,6 +56,8 @@ pub struct Server {
     pub handshakes: Handshakes,
     pub alarms: Alarms,
     pub proofs: Proofs,
+    /// Of peers' certificates, by responders.
+    pub statuses: Statuses,
     pub registry: Registry,
     generation: RwLock<Arc<Generation>>,
     /// Number of the generation, readable without the lock.
@@ -75,6 +79,7 @@ impl Server {
             handshakes: Handshakes::default(),
             alarms: Alarms::default(),
             proofs: Proofs::default(),
+            statuses: Statuses::default(),
             registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),
@@ -142,9 +147,11 @@ impl Server {
     pub fn slow_consumer(&self, handle: &Handle) {
         self.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            "{} - Slow Consumer Detected: MaxPending of {} Exceeded",
-            handle.label(),
-            self.current().options.max_pending,
+            event = "client.slow_consumer",
+            client = &*handle.label(),
+            limit = "max_pending",
+            "Slow Consumer Detected: MaxPending of {} Exceeded",
+            self.current().options.max_pending
         );
     }
 

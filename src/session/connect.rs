@@ -26,7 +26,11 @@ impl Client {
         activity.touch(now);
         activity.set_rtt(now.duration_since(activity.started.clock));
         if let Err(error) = self.connect.merge(text) {
-            tracing::error!("{} - {error}", self.handle.label());
+            tracing::error!(
+                event = "client.protocol_error",
+                client = &*self.handle.label(),
+                "{error}"
+            );
             return Then::Close(CloseReason::ProtocolViolation);
         }
         if self.connect_received {
@@ -171,7 +175,11 @@ impl Client {
         } else {
             String::new()
         };
-        tracing::error!("{} - authentication error{suffix}", self.handle.label());
+        tracing::error!(
+            event = "auth.refused",
+            client = &*self.handle.label(),
+            "authentication error{suffix}"
+        );
         self.send_error("Authorization Violation");
         CloseReason::AuthenticationFailure
     }
