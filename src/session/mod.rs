@@ -3,6 +3,7 @@
 //! A session never waits, reads no clock and knows no socket; time and wakers are arguments. The
 //! driver (`net::driver`) moves the bytes.
 
+mod activity;
 mod admission;
 pub mod client;
 mod connect;
@@ -13,6 +14,7 @@ mod refresh;
 mod subscribe;
 mod trace;
 
+pub use activity::{Activity, Facts, Handshake, Introduction, Moment, Verification};
 pub use client::{Client, Step, Then};
 pub use connect::PasswordCheck;
 pub use handle::{Handle, Links, SubRef, Subscription};
