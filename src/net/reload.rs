@@ -178,9 +178,11 @@ impl Reloader {
         self.look_at_clock();
     }
 
-    /// SIGHUP.
-    pub fn reload(&mut self) {
-        match self.try_reload() {
+    /// SIGHUP. Returns whether the new configuration holds now.
+    pub fn reload(&mut self) -> bool {
+        let outcome = self.try_reload();
+        let good = outcome.is_ok();
+        match outcome {
             Ok(digest) if digest.is_empty() => {
                 tracing::info!(event = "server.reloaded", "Reloaded server configuration")
             }
@@ -194,6 +196,7 @@ impl Reloader {
                 "Failed to reload server configuration: {error}"
             ),
         }
+        good
     }
 
     /// Returns the digest of what holds now.

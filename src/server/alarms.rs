@@ -18,6 +18,18 @@ pub enum AlarmKind {
     FipsProof,
 }
 
+impl AlarmKind {
+    /// As monitoring shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TlsFiles => "tls_files",
+            Self::CertificateExpiry => "certificate_expiry",
+            Self::OcspStaple => "ocsp_staple",
+            Self::FipsProof => "fips_proof",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alarm {
     pub kind: AlarmKind,

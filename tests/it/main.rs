@@ -26,4 +26,5 @@ mod sni;
 mod storm;
 mod support;
 mod syslog;
+mod systemd;
 mod tls;
