@@ -6,6 +6,7 @@
 pub mod client;
 mod connect;
 pub mod deliver;
+mod explained;
 pub mod handle;
 pub mod outbound;
 mod refresh;

@@ -14,6 +14,7 @@ mod crl_index;
 pub mod crypto;
 pub mod error;
 mod expiry;
+pub mod explained;
 mod ffi;
 pub mod fips;
 mod hint;

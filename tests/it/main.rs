@@ -10,6 +10,7 @@ mod common;
 mod bad_certificates;
 mod certificates;
 mod client;
+mod explain;
 mod failures;
 mod hybrid;
 mod identity;
