@@ -3,6 +3,7 @@
 use super::failures::{self, Failures};
 use super::{driver, recheck};
 use crate::limits::ACCEPT_BACKOFF;
+use crate::ocsp::Live;
 use crate::server::{Generation, Server};
 use crate::session::{Client, CloseReason, Handle};
 use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Socket, Stream};
@@ -22,6 +23,7 @@ pub struct Listener {
     pub gate: Semaphore,
     pub rate: RateLimit,
     pub failures: Failures,
+    pub peers: Arc<Live>,
 }
 
 /// COMPAT: windows of one second, the first opened by a connection.
@@ -123,7 +125,9 @@ impl Listener {
         );
         let admitted = server.registry.add(&handle, options.max_connections);
         let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
-            Ok(_) if self.is_overtaken(&generation, &handle) => CloseReason::CertificateRefused,
+            Ok(_) if self.is_overtaken(&generation, &handle).await => {
+                CloseReason::CertificateRefused
+            }
             Ok(stream) => {
                 let session = (Arc::clone(server), Arc::clone(&handle));
                 let client = Client::new(session.0, generation, session.1, Instant::now());
@@ -192,12 +196,26 @@ impl Listener {
 
     /// Did a new generation come during the handshake, which would not accept the client? What it
     /// looked at when it was published were connections whose handshake was done.
-    fn is_overtaken(&self, generation: &Generation, handle: &Handle) -> bool {
+    async fn is_overtaken(&self, generation: &Generation, handle: &Handle) -> bool {
         if self.server.is_current(generation) {
             return false;
         }
         let verdict = recheck::one(&self.server, handle);
-        verdict.inspect_err(|failure| recheck::close(handle, failure)).is_err()
+        if verdict.inspect_err(|failure| recheck::close(handle, failure)).is_err() {
+            return true;
+        }
+        let current = self.server.current();
+        let (Some(acceptor), Some(peer)) = (&current.acceptor, handle.peer()) else { return false };
+        match self.peers.admit(acceptor, peer).await {
+            Ok(links) => {
+                handle.set_links(links);
+                false
+            }
+            Err(refused) => {
+                recheck::close(handle, &refused.as_verify_failure());
+                true
+            }
+        }
     }
 
     /// COMPAT: nats-server waits for six bytes here; the first one tells.
@@ -251,7 +269,14 @@ impl Listener {
             "Starting TLS client connection handshake"
         );
         match acceptor.accept(socket, &self.gate).await {
-            Ok((stream, peer)) => {
+            Ok((mut stream, peer)) => {
+                match self.peers.admit(acceptor, &peer).await {
+                    Ok(links) => handle.set_links(links),
+                    Err(refused) => {
+                        self.refuse(&mut stream, acceptor, handle, refused.into()).await;
+                        return Err(Refused { reason: CloseReason::TlsHandshakeFailure });
+                    }
+                }
                 let label = handle.label();
                 tracing::debug!(
                     event = "tls.handshake.completed",
@@ -286,6 +311,23 @@ impl Listener {
                 Err(Refused { reason: CloseReason::TlsHandshakeFailure })
             }
         }
+    }
+
+    /// A client whose handshake is done is told in words; an alert can no longer be sent. One that
+    /// waits for INFO would not understand.
+    async fn refuse(
+        &self,
+        stream: &mut Stream<TcpStream>,
+        acceptor: &Acceptor,
+        handle: &Handle,
+        error: HandshakeError,
+    ) {
+        self.server.handshakes.clients.failed(&error);
+        self.log_failure(handle, &error);
+        if acceptor.handshake_first() == HandshakeFirst::No {
+            let _ = write_all(stream, &crate::proto::write::error("Client Not OCSP Valid")).await;
+        }
+        let _ = std::future::poll_fn(|cx| stream.poll_shutdown(cx)).await;
     }
 
     fn log_failure(&self, handle: &Handle, error: &HandshakeError) {

@@ -9,7 +9,7 @@ mod lame_duck;
 mod listener;
 pub mod moderation;
 mod proof;
-mod recheck;
+pub mod recheck;
 mod reload;
 mod rotation;
 mod signals;

@@ -8,7 +8,7 @@ use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
-use crate::ocsp::Stapler;
+use crate::ocsp::Ocsp;
 use crate::options::Options;
 use crate::proto::write;
 use crate::server::{Acceptors, AlarmKind, Generation, Server};
@@ -34,7 +34,7 @@ pub struct Reloader {
     pub clock: Clock,
     /// When the contexts in use were made.
     pub made: Instant,
-    pub stapler: Arc<Stapler>,
+    pub ocsp: Arc<Ocsp>,
 }
 
 impl Reloader {
@@ -100,7 +100,7 @@ impl Reloader {
                 );
                 self.made = now;
                 let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
-                self.stapler.follow(&after);
+                self.ocsp.follow(&after);
             }
             // Nothing may be wrong with the files. Not again in an hour: a token counts wrong PINs.
             Err(error) if before.options.has_addresses() => {
@@ -170,7 +170,7 @@ impl Reloader {
                 );
             }
         }
-        self.stapler.follow(&after);
+        self.ocsp.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);
@@ -232,7 +232,7 @@ impl Reloader {
         self.watch = Watch::start(stamps);
         self.alarm(AlarmKind::TlsFiles, Vec::new());
         self.made = Instant::now();
-        self.stapler.follow(&after);
+        self.ocsp.follow(&after);
         self.carry_out(&before, &after, &changes);
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
@@ -360,7 +360,7 @@ mod tests {
             program: "natssl".into(),
             logger: crate::log::install(),
             reread: None,
-            stapler: Arc::new(Stapler::new(Arc::clone(&server))),
+            ocsp: Arc::new(Ocsp::new(&server)),
             server,
             files: StartFiles::default(),
             urls: Urls { address, monitors: Vec::new() },

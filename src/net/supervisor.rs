@@ -13,7 +13,7 @@ use super::systemd::{self, Notifier};
 use crate::limits::FIRST_STAPLES;
 use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
-use crate::ocsp::Stapler;
+use crate::ocsp::Ocsp;
 use crate::options::{LogFormat, MonitorListener, Options};
 use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
 use crate::session::CloseReason;
@@ -172,12 +172,12 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     files.announce(&start.program, &options, &urls);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // The first clients get their staples, unless a responder takes its time.
-    let stapler = Arc::new(Stapler::new(Arc::clone(&server)));
-    stapler.follow(&server.current());
-    if stapler.is_on() {
+    let ocsp = Arc::new(Ocsp::new(&server));
+    ocsp.follow(&server.current());
+    if ocsp.stapler.is_on() {
         tracing::info!(event = "ocsp.stapling.on", "OCSP Stapling enabled for Client connections");
     }
-    stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
+    ocsp.stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
     let limited = acceptor.as_ref().is_some_and(|a| a.connection_rate_limit() > 0);
     let shared = Arc::new(Listener {
         server: Arc::clone(&server),
@@ -185,7 +185,9 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         gate: Semaphore::new(cores),
         rate: RateLimit::default(),
         failures: Failures::default(),
+        peers: Arc::clone(&ocsp.peers),
     });
+    tokio::spawn(Arc::clone(&ocsp.peers).keep());
     if limited {
         tokio::spawn(Arc::clone(&shared).report_rejected());
     }
@@ -205,7 +207,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         watch: Watch::start(stamps),
         clock: Clock::default(),
         made: std::time::Instant::now(),
-        stapler: Arc::clone(&stapler),
+        ocsp: Arc::clone(&ocsp),
     };
     reloader.look_at_clock();
     tracing::info!(event = "server.ready", "Server is ready");
@@ -216,7 +218,8 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     systemd.ready(&systemd::status(&server));
     let watch = systemd.clone().watch(Arc::clone(&server), accepting.abort_handle());
     let watch = tokio::spawn(watch);
-    let unstapled = tokio::spawn(async move { stapler.end().await });
+    let stapling = Arc::clone(&ocsp);
+    let unstapled = tokio::spawn(async move { stapling.stapler.end().await });
     let unproven = tokio::spawn(proof::repeat(start.ready, Arc::clone(&server)));
     let end = signals.serve(reloader, &accepting, unproven, unstapled, &systemd).await;
     if let Err(reason) = &end {
@@ -233,6 +236,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), gone).await;
+    ocsp.end();
     tracing::info!(event = "server.stopped", "Server Exiting..");
     end.map_err(StartError::Unproven)
 }

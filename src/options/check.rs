@@ -5,6 +5,7 @@ use super::read::go_duration;
 use super::{Credentials, LogFormat, Options};
 use crate::auth::Mapping;
 use crate::log::quoted;
+use crate::tls::Settings;
 use crate::tls::crypto::password::{Form, form};
 
 impl Options {
@@ -54,6 +55,14 @@ impl Options {
                     quoted(name)
                 ));
             }
+        }
+        let asked = |tls: &Settings| tls.ocsp_peer.is_some() && !tls.verify;
+        if self.tls.iter().flat_map(|tls| tls.all()).any(asked) {
+            return Err(
+                "OCSP peer verification for client connections requires TLS verify (mTLS) to be \
+                        enabled"
+                    .to_owned(),
+            );
         }
         self.check_mapping()
     }

@@ -100,7 +100,7 @@ pub static KEYS: &[Key] = &[
     yes("tls", &[]),
     yes("allow_non_tls", &[]),
     yes("ocsp", &[]),
-    no("ocsp_cache", &[], "take it out; OCSP comes with a later version"),
+    yes("ocsp_cache", &[]),
     no("cluster", &[], CLUSTERING),
     no("gateway", &[], CLUSTERING),
     no("leafnodes", &["leaf"], CLUSTERING),

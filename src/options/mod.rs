@@ -10,6 +10,7 @@ mod keys;
 mod log_format;
 mod map;
 pub mod ocsp;
+pub mod ocsp_peer;
 mod read;
 mod reload;
 mod tls;
@@ -23,6 +24,7 @@ pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse
 pub use reload::Refused;
 
 use self::ocsp::OcspOptions;
+use self::ocsp_peer::OcspCache;
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
@@ -97,6 +99,8 @@ pub struct Options {
     /// signal.
     pub watch_files: bool,
     pub ocsp: OcspOptions,
+    /// Answers of responders about clients.
+    pub ocsp_cache: OcspCache,
     /// Where answers of OCSP responders are kept; empty: nowhere.
     pub store_dir: String,
     pub auth: AuthOptions,
@@ -152,6 +156,7 @@ impl Default for Options {
             allow_non_tls: false,
             watch_files: true,
             ocsp: OcspOptions::default(),
+            ocsp_cache: OcspCache::default(),
             store_dir: String::new(),
             auth: AuthOptions::default(),
             server_tags: Vec::new(),

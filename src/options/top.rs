@@ -216,6 +216,7 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
             options.tls_position = Some(item.position.clone());
         }
         "ocsp" => options.ocsp = super::ocsp::read(entry)?,
+        "ocsp_cache" => options.ocsp_cache = super::ocsp_peer::cache(entry)?,
         "store_dir" => options.store_dir = string(item)?,
         "allow_non_tls" => options.allow_non_tls = boolean(item)?,
         "server_tags" => options.server_tags = tags(entry)?,

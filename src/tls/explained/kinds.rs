@@ -29,6 +29,12 @@ explained! { HandshakeError {
     Self::Verify(_) => "client_certificate_refused", "tls: failed to verify certificate",
         "The client's certificate, or its chain, was refused. The line says why.",
         "Explain the words after 'x509:' or the number of the X509_V_ERR.";
+    Self::NotOcspValid { .. } => "not_ocsp_valid", "client not OCSP valid",
+        "'ocsp_peer' is on, and a responder did not say good of the client's certificate, or of one \
+         in its chain; or none could be asked.",
+        "The line says which. Revoked: give the client another certificate, if this is no attack. No \
+         answer: look whether the server reaches the responder (openssl ocsp -url URL); 'allow_when_ca_unreachable' \
+         says what holds where none answers. See docs/ocsp.md.";
     Self::NotPinned { .. } => "not_pinned", "certificate not pinned",
         "The certificate is good, but its key is not among 'pinned_certs'.",
         "If this key shall come in, add the SHA-256 from the line before to 'pinned_certs'. Without \
@@ -180,6 +186,7 @@ mod tests {
             HandshakeError::Eof,
             HandshakeError::NoCertificateConfigured,
             HandshakeError::NoClientCertificate,
+            HandshakeError::NotOcspValid { reason: String::new() },
             HandshakeError::NotPinned { key: None },
             HandshakeError::Version { offered: vec![], min: "1.2" },
             HandshakeError::NoSharedSuite { offered: vec![], why: String::new() },

@@ -1,6 +1,6 @@
 //! Results of certificate verification (X509_STORE_CTX_get_error(3)).
 
-use openssl::x509::X509VerifyResult;
+use crate::tls::ffi::verify_result;
 
 /// Why OpenSSL refuses a chain.
 pub struct VerifyResult {
@@ -21,10 +21,6 @@ impl VerifyResult {
     pub fn log_text(&self) -> String {
         crate::tls::error::verify_reason(self.number, "…", "…", "…").0
     }
-}
-
-fn verify_result(number: i32) -> X509VerifyResult {
-    crate::tls::ffi::errors::verify_result(number)
 }
 
 const OWN: &str = "Look at the log, and at the certificate: openssl x509 -noout -text. If nothing is wrong \

@@ -1,6 +1,5 @@
 //! OpenSSL's words for its error codes.
 
-use openssl::x509::X509VerifyResult;
 use std::ffi::{CStr, c_char, c_ulong};
 
 /// ERR_GET_LIB and ERR_GET_REASON of openssl/err.h.
@@ -36,13 +35,6 @@ fn text(text: *const c_char) -> Option<String> {
     }
     // SAFETY: not null, and the library's own text with its end.
     Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
-}
-
-/// A result of X509_STORE_CTX_get_error(3) by its number.
-pub fn verify_result(number: i32) -> X509VerifyResult {
-    // SAFETY: any number may be asked for. The words for an unknown one are written to a buffer
-    // that the library shares between threads before 3.0; since then they are constants.
-    unsafe { X509VerifyResult::from_raw(number) }
 }
 
 #[cfg(test)]
