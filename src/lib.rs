@@ -25,6 +25,7 @@ pub mod monitor;
 pub mod net;
 pub mod ocsp;
 pub mod options;
+pub mod probe;
 pub mod proto;
 pub mod secret;
 pub mod server;

@@ -7,6 +7,7 @@
 //! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
 
 pub mod acceptor;
+pub mod client;
 mod context;
 mod credential;
 mod crl;

@@ -6,6 +6,7 @@ mod explain;
 mod fips;
 mod passwd;
 mod pki;
+mod tls;
 
 use clap::{Parser, Subcommand};
 use natssl::tls::{Ready, Refusal};
@@ -20,6 +21,7 @@ pub const SUMMARY: &str = "\nnatssl flags:\n        \
     natssl passwd                        Hash a password for the configuration\n    \
     natssl fips check                    Is FIPS mode in force, and how is that known?\n    \
     natssl audit -c FILE                 What is wrong with a configuration, by named profiles?\n    \
+    natssl tls probe HOST:PORT           What a server's TLS shows to a client, and why it fails\n    \
     natssl explain [CODE]                What a failure means, and what to do about it\n";
 
 #[derive(Parser)]
@@ -45,12 +47,15 @@ enum Command {
     Audit(audit::Arguments),
     /// What a failure means and what to do about it: codes of natssl, of OpenSSL, lines of the log
     Explain(explain::Arguments),
+    /// Look at a server from outside
+    #[command(subcommand)]
+    Tls(tls::Arguments),
 }
 
 /// Is the first argument one of ours, not a flag of the server?
 pub fn is_tool(first: Option<&String>) -> bool {
     first.is_some_and(|word| {
-        matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips" | "audit" | "explain")
+        matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips" | "audit" | "explain" | "tls")
     })
 }
 
@@ -92,6 +97,7 @@ pub fn run(ready: Ready, arguments: &[String]) -> ExitCode {
         Command::Fips(arguments) => Ok(fips::run(&Ok(ready), &arguments)),
         Command::Audit(arguments) => Ok(audit::run(ready, &arguments)),
         Command::Explain(arguments) => Ok(explain::run(&arguments)),
+        Command::Tls(arguments) => Ok(tls::run(ready, &arguments)),
     };
     result.unwrap_or_else(|text| {
         eprintln!("natssl: {text}");

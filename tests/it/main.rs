@@ -21,6 +21,7 @@ mod ocsp;
 mod ocsp_answers;
 mod ocsp_life;
 mod ocsp_peer;
+mod probe;
 mod process;
 mod raw;
 mod reload;
