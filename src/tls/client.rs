@@ -213,7 +213,7 @@ impl Client {
             problems,
             staple,
             certificate_requested: ffi::client::certificate_requested(),
-            authorities: authorities.map(|name| name_text(name)).collect(),
+            authorities: authorities.map(name_text).collect(),
         };
         drop(ErrorStack::get());
         shown
