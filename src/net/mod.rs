@@ -14,6 +14,7 @@ mod reload;
 mod rotation;
 mod signals;
 pub mod supervisor;
+mod systemd;
 
 pub use files::{FileSource, StartFiles};
 pub use listener::Listener;
