@@ -4,6 +4,7 @@
 
 mod fipsz;
 mod healthz;
+mod metrics;
 mod root;
 mod tlsz;
 mod varz;
@@ -33,7 +34,7 @@ pub struct Monitor {
 }
 
 /// Paths that exist, with the key they are counted under.
-const PATHS: [&str; 5] = ["/", "/varz", "/healthz", "/tlsz", "/fipsz"];
+const PATHS: [&str; 6] = ["/", "/varz", "/healthz", "/tlsz", "/fipsz", "/metrics"];
 
 impl Monitor {
     pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
@@ -114,6 +115,12 @@ impl Monitor {
             "/varz" => json(StatusCode::OK, &varz::body(self)),
             "/tlsz" => json(StatusCode::OK, &tlsz::body(self)),
             "/fipsz" => json(StatusCode::OK, &fipsz::body(self)),
+            "/metrics" => {
+                let accept = request.headers().get_all(header::ACCEPT).iter();
+                let accept: Vec<_> = accept.filter_map(|value| value.to_str().ok()).collect();
+                let format = metrics::Format::accepted(&accept.join(","));
+                respond(StatusCode::OK, format.content_type(), metrics::body(self, format))
+            }
             "/healthz" => {
                 let (status, body) = healthz::body(&self.server);
                 json(status, &body)

@@ -18,6 +18,21 @@ pub enum AlarmKind {
     FipsProof,
 }
 
+impl AlarmKind {
+    pub const ALL: [Self; 4] =
+        [Self::TlsFiles, Self::CertificateExpiry, Self::OcspStaple, Self::FipsProof];
+
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TlsFiles => "tls_files",
+            Self::CertificateExpiry => "certificate_expiry",
+            Self::OcspStaple => "ocsp_staple",
+            Self::FipsProof => "fips_proof",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alarm {
     pub kind: AlarmKind,
@@ -55,6 +70,13 @@ impl Alarms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_has_its_name() {
+        for kind in AlarmKind::ALL {
+            assert_eq!(serde_json::json!(kind), kind.name());
+        }
+    }
 
     #[test]
     fn alarms_stay_until_they_are_taken_back() {

@@ -41,7 +41,7 @@ mod trust;
 mod verified;
 
 pub use acceptor::Acceptor;
-pub use crl::CrlCheck;
+pub use crl::{CrlCheck, CrlTotals};
 pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use expiry::{Clock, OwnCertificate};
 pub use ffi::keep_freed_memory;

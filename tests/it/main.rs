@@ -14,6 +14,7 @@ mod failures;
 mod hybrid;
 mod identity;
 mod keys;
+mod metrics;
 mod monitoring;
 mod ocsp;
 mod process;
