@@ -3,12 +3,14 @@
 //! Not here yet: `/connz`, `/subsz` and the rest of nats-server's endpoints.
 
 mod fipsz;
+mod guard;
 mod healthz;
 mod metrics;
 mod root;
 mod tlsz;
 mod varz;
 
+use self::guard::{Desk, Visitor};
 use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
 use crate::server::Server;
 use crate::tls::{Ready, Socket, Stream};
@@ -21,7 +23,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Semaphore;
 
 pub struct Monitor {
@@ -31,6 +33,7 @@ pub struct Monitor {
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
     gate: Semaphore,
+    desk: Desk,
 }
 
 /// Paths that exist, with the key they are counted under.
@@ -38,7 +41,8 @@ const PATHS: [&str; 6] = ["/", "/varz", "/healthz", "/tlsz", "/fipsz", "/metrics
 
 impl Monitor {
     pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
-        Self { server, ready, port, requests: Mutex::default(), gate: Semaphore::new(1) }
+        let (gate, desk) = (Semaphore::new(1), Desk::new());
+        Self { server, ready, port, requests: Mutex::default(), gate, desk }
     }
 
     /// Serves until the task is dropped.
@@ -62,14 +66,37 @@ impl Monitor {
         }
     }
 
+    /// As [`Monitor::serve`], on a Unix socket.
+    pub async fn serve_unix(self: Arc<Self>, listener: UnixListener) {
+        let slots = Arc::new(Semaphore::new(MONITOR_CONNECTIONS));
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let monitor = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        monitor.http(TokioIo::new(stream), Visitor::Local).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::error!("monitoring: accept error: {error}");
+                    tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
+                }
+            }
+        }
+    }
+
     async fn connection(self: Arc<Self>, tcp: TcpStream, address: std::net::SocketAddr) {
         let generation = self.server.current();
+        let (mut visitor, ip) = (None, address.ip());
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
             Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
                 Ok((stream, peer)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);
+                    visitor = Some((generation.number, Box::new(peer)));
                     stream
                 }
                 Err(error) => {
@@ -83,32 +110,37 @@ impl Monitor {
             },
         };
         drop(generation);
-        let service = service_fn(|request| {
-            let response = self.respond(&request);
-            async move { Ok::<_, Infallible>(response) }
+        self.http(TokioIo::new(stream), Visitor::Remote { address: ip, peer: visitor }).await;
+    }
+
+    async fn http(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin, visitor: Visitor) {
+        let service = service_fn(async |request| {
+            let refusal = self.refusal(&request, &visitor).await;
+            Ok::<_, Infallible>(refusal.unwrap_or_else(|| self.respond(&request)))
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
         // What a client does wrong on this port is its own business.
-        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        let _ = http.serve_connection(io, service).await;
+    }
+
+    /// The path of an endpoint, without `http_base_path`; `None`: not below it.
+    fn endpoint<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let generation = self.server.current();
+        let base = generation.options.http_base_path.trim_matches('/');
+        if base.is_empty() {
+            return Some(path);
+        }
+        match path.strip_prefix('/').and_then(|path| path.strip_prefix(base)) {
+            Some("") => Some("/"),
+            // COMPAT: `/base/` is not the root page.
+            Some("/") | None => None,
+            Some(inner) => Some(inner),
+        }
     }
 
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let generation = self.server.current();
-        let base = generation.options.http_base_path.trim_matches('/');
-        let path = request.uri().path();
-        let path = match base {
-            "" => path,
-            base => {
-                let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(base));
-                match inner {
-                    Some("") => "/",
-                    // COMPAT: `/base/` is not the root page.
-                    Some("/") | None => return not_found(),
-                    Some(inner) => inner,
-                }
-            }
-        };
+        let Some(path) = self.endpoint(request.uri().path()) else { return not_found() };
         let Some(known) = PATHS.iter().find(|known| **known == path) else { return not_found() };
         self.count(known);
         match *known {

@@ -6,6 +6,7 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
+use crate::auth::monitoring::Guard;
 use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
 use crate::ocsp::Stapler;
@@ -91,6 +92,7 @@ impl Reloader {
             Ok(acceptors) if contents(&acceptors.clients) == contents(&before.acceptor) => {
                 tracing::debug!("Renewed the keys of TLS session tickets");
                 self.made = now;
+                let acceptors = Acceptors { guard: before.guard.clone(), ..acceptors };
                 let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
                 self.stapler.follow(&after);
             }
@@ -131,10 +133,19 @@ impl Reloader {
     }
 
     fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
-        if contents(&before.acceptor) == contents(&acceptors.clients) {
+        let same_clients = contents(&before.acceptor) == contents(&acceptors.clients);
+        let same_monitor = contents(&before.monitor) == contents(&acceptors.monitor)
+            && Guard::same(before.guard.as_deref(), acceptors.guard.as_deref());
+        if same_clients && same_monitor {
             return;
         }
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
+        if !same_monitor {
+            tracing::info!("Rotated who may ask the monitoring endpoints, or its certificates");
+        }
+        if same_clients {
+            return self.stapler.follow(&after);
+        }
         let served = |generation: &Generation| {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
         };
@@ -203,6 +214,9 @@ impl Reloader {
         self.made = Instant::now();
         self.stapler.follow(&after);
         self.carry_out(&before, &after, &changes);
+        if !Guard::same(before.guard.as_deref(), after.guard.as_deref()) {
+            tracing::info!("Reloaded: monitoring credentials");
+        }
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
         // COMPAT: the changes still stand in the old log.

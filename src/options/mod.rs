@@ -8,6 +8,7 @@ mod check;
 mod flags;
 mod keys;
 mod map;
+pub mod monitoring;
 pub mod ocsp;
 mod read;
 mod reload;
@@ -20,6 +21,7 @@ pub use keys::{KEYS, Key, Support};
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
 
+use self::monitoring::MonitoringOptions;
 use self::ocsp::OcspOptions;
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};
@@ -52,6 +54,7 @@ pub struct Options {
     pub http: Option<MonitorListener>,
     pub https: Option<MonitorListener>,
     pub http_base_path: String,
+    pub monitoring: MonitoringOptions,
     /// -1 refuses all.
     pub max_connections: i64,
     /// Per connection; 0: unlimited.
@@ -113,6 +116,7 @@ impl Default for Options {
             http: None,
             https: None,
             http_base_path: String::new(),
+            monitoring: MonitoringOptions::default(),
             max_connections: limits::MAX_CONNECTIONS,
             max_subscriptions: 0,
             max_sub_tokens: 0,
@@ -184,6 +188,7 @@ impl Options {
                 files.push(path.clone());
             }
         }
+        files.extend(self.monitoring.files().cloned());
         files
     }
 

@@ -55,7 +55,9 @@ pub use policy::Policy;
 pub use provider::Inventory;
 pub use ready::{Ready, fips_in_force, start};
 pub use report::{CertificateView, ProfileView};
-pub use settings::{CertificateFiles, HandshakeFirst, NamedSettings, Passphrase, Settings};
+pub use settings::{
+    AskedClients, CertificateFiles, HandshakeFirst, NamedSettings, Passphrase, Settings,
+};
 pub use staple::{Note, Slot};
 pub use store::address as store_address;
 pub use stream::{Socket, Stream};

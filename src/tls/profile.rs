@@ -27,6 +27,8 @@ pub struct Profile {
     pub policy: Policy,
     /// Where clients are verified.
     pub trust: Option<Arc<Trust>>,
+    /// Clients without a certificate are let in all the same.
+    pub optional: bool,
     pub close_expired: bool,
     pub identify: bool,
     /// Sessions can be resumed.
@@ -68,6 +70,7 @@ impl Profile {
         let plan = Plan {
             policy: &policy,
             trust: trust.as_ref(),
+            optional: settings.certificate_optional,
             level: inventory.level,
             session_timeout: settings.session_tickets.then_some(settings.session_timeout),
             number,
@@ -98,6 +101,7 @@ impl Profile {
             slots,
             policy,
             trust,
+            optional: settings.certificate_optional,
             close_expired: settings.close_expired,
             identify: settings.identify,
             resumes: settings.session_tickets && !settings.verify,

@@ -11,6 +11,7 @@ mod bad_certificates;
 mod certificates;
 mod client;
 mod failures;
+mod guard;
 mod hybrid;
 mod identity;
 mod keys;

@@ -76,6 +76,11 @@ fn own(page: &mut Page, monitor: &Monitor) {
     for (path, count) in monitor.requests() {
         requests.sample(&[("path", path)], count);
     }
+    let help = "Monitoring requests that were refused, by reason.";
+    let mut refused = page.family(Kind::Counter, "natssl_monitoring_refused", help);
+    for (reason, count) in monitor.desk.refused() {
+        refused.sample(&[("reason", reason)], count);
+    }
     let alarms = server.alarms.all();
     let help = "What is wrong and waits for somebody to mend it, by kind.";
     let mut family = page.family(Kind::Gauge, "natssl_alarms", help);
