@@ -6,7 +6,7 @@ mod fipsz;
 mod guard;
 mod healthz;
 mod metrics;
-mod root;
+mod page;
 mod tlsz;
 mod varz;
 
@@ -157,7 +157,7 @@ impl Monitor {
                 let (status, body) = healthz::body(&self.server);
                 json(status, &body)
             }
-            _ => root::page(&self.server),
+            _ => page::answer(self),
         }
     }
 
