@@ -134,3 +134,11 @@ pub const VERIFIED_CHAINS: usize = 4096;
 
 /// How long a start waits for the first staples.
 pub const FIRST_STAPLES: Duration = Duration::from_secs(5);
+/// Answers of responders about peers that are kept; each has one to four thousand octets.
+pub const OCSP_ANSWERS: usize = 32_768;
+/// Questions about peers that are under way at once.
+pub const OCSP_QUESTIONS: usize = 256;
+/// Of those, to refresh what is known of connected peers.
+pub const OCSP_REFRESHES: usize = 16;
+/// Octets of the file of nats-server's OCSP peer cache that are read.
+pub const OCSP_CACHE_FILE: u64 = 256 * 1024 * 1024;

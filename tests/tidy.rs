@@ -6,6 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "tidy/log_events.rs"]
+mod log_events;
+
 /// A floor of docs/architecture.md. Code may name its own floor, the floors under it, and these
 /// crates; it must not contain these words.
 struct Floor {

@@ -125,7 +125,11 @@ impl Auth {
             Rule::Users(users, mapper) => match users.find(&connect.user) {
                 Some(user) if mapper.is_some() && self.is_certificate_only(user) => {
                     let (label, name) = (arrival.label, quoted(&user.name));
-                    tracing::debug!("{label} - User {name} requires a client certificate");
+                    tracing::debug!(
+                        event = "auth.certificate.missing",
+                        client = label,
+                        "User {name} requires a client certificate"
+                    );
                     Decision::Deny
                 }
                 Some(user) => check(user),
@@ -160,20 +164,36 @@ fn mapped<'a>(
 ) -> Option<&'a KnownUser> {
     let label = arrival.label;
     let Some(peer) = arrival.peer else {
-        tracing::debug!("{label} - User required in cert, no TLS connection state");
+        tracing::debug!(
+            event = "auth.certificate.missing",
+            client = label,
+            "User required in cert, no TLS connection state"
+        );
         return None;
     };
     let Some(holder) = &peer.holder else {
-        tracing::debug!("{label} - User required in cert, no peer certificates found");
+        tracing::debug!(
+            event = "auth.certificate.missing",
+            client = label,
+            "User required in cert, no peer certificates found"
+        );
         return None;
     };
     if peer.certificates.len() > 1 {
-        tracing::debug!("{label} - Multiple peer certificates found, selecting first");
+        tracing::debug!(
+            event = "auth.certificate.several",
+            client = label,
+            "Multiple peer certificates found, selecting first"
+        );
     }
     let user = users.at(mapper.user_of(holder, label)?)?;
     if !connect.user.is_empty() {
         let given = quoted(&connect.user);
-        tracing::warn!("User {given} found in connect proto, but user required from cert");
+        tracing::warn!(
+            event = "auth.connect.user_ignored",
+            user = given,
+            "User {given} found in connect proto, but user required from cert"
+        );
     }
     Some(user)
 }

@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn files_are_checked_and_errors_show_nothing_of_them() {
-        let token = |text| Tokens::read(ready(), text).map(|_| ()).unwrap_err();
+        let token = |text: &str| Tokens::read(ready(), text).map(|_| ()).unwrap_err();
         assert_eq!(token("# nothing\n"), FileError::Empty { what: "token" });
         assert_eq!(token("\nshort\n"), FileError::ShortToken(2));
         assert_eq!(token("abcdefgh ijklmnopq"), FileError::OddToken(1));

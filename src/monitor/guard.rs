@@ -68,7 +68,7 @@ impl Monitor {
         // Neither path nor user: people type passwords into both.
         let text = format!("monitoring: refused a request of {address}: {}", refused.text());
         if self.server.sampled(&text) {
-            tracing::warn!("{text}");
+            tracing::warn!(event = "monitor.refused", code = refused.code(), "{text}");
         }
         Some(answer(guard, refused, matches!(shown, Shown::Nothing)))
     }

@@ -59,7 +59,10 @@ impl Monitor {
                     });
                 }
                 Err(error) => {
-                    tracing::error!("monitoring: accept error: {error}");
+                    tracing::error!(
+                        event = "monitor.accept.failed",
+                        "monitoring: accept error: {error}"
+                    );
                     tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
                 }
             }
@@ -80,7 +83,10 @@ impl Monitor {
                     });
                 }
                 Err(error) => {
-                    tracing::error!("monitoring: accept error: {error}");
+                    tracing::error!(
+                        event = "monitor.accept.failed",
+                        "monitoring: accept error: {error}"
+                    );
                     tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
                 }
             }
@@ -103,6 +109,10 @@ impl Monitor {
                     self.server.handshakes.monitor.failed(&error);
                     let hint = error.hint();
                     tracing::error!(
+                        event = "monitor.handshake.failed",
+                        peer = address.to_string(),
+                        code = error.code(),
+                        hint,
                         "monitoring: TLS handshake error from {address}: {error} (hint: {hint})"
                     );
                     return;

@@ -2,7 +2,7 @@
 //! nats-server has no such endpoint.
 
 use super::Monitor;
-use crate::server::Alarm;
+use crate::server::{Alarm, StatusView};
 use crate::tls::tally::Totals;
 use crate::tls::{Acceptor, HandshakeFirst, ProfileView, Tally};
 use serde::Serialize;
@@ -15,6 +15,9 @@ struct Tlsz {
     /// Text of the running library.
     library: String,
     listeners: Vec<ListenerView>,
+    /// What responders say of clients; absent where none is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ocsp_peers: Option<StatusView>,
     alarms: Vec<Alarm>,
 }
 
@@ -71,11 +74,14 @@ pub fn listeners(monitor: &Monitor) -> Vec<ListenerView> {
 
 pub fn body(monitor: &Monitor) -> String {
     let server = &monitor.server;
+    let generation = server.current();
+    let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
     super::pretty(&Tlsz {
         server_id: server.identity.id.clone(),
         now: jiff::Timestamp::now().to_string(),
         library: monitor.ready.inventory().library.clone(),
         listeners: listeners(monitor),
+        ocsp_peers: asks.then(|| server.statuses.view()),
         alarms: server.alarms.all(),
     })
 }

@@ -46,6 +46,8 @@ fn identity(generation: &Generation, fields: &mut Map<String, Value>) {
     put_if(fields, "auth_required", generation.auth.required());
     put_if(fields, "tls_required", info.tls_required);
     put_if(fields, "tls_verify", info.tls_verify);
+    let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
+    put_if(fields, "tls_ocsp_peer_verify", asks);
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -134,6 +136,12 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
             .map(|(k, v)| (k.clone(), v.as_str().into()))
             .collect();
         put(fields, "metadata", metadata);
+    }
+    if let Some(counts) = server.statuses.cache_counts() {
+        let counts = json!(counts);
+        let said = counts.as_object().into_iter().flatten().filter(|(_, value)| **value != 0);
+        let said: Map<_, _> = said.map(|(key, value)| (key.clone(), value.clone())).collect();
+        put(fields, "ocsp_peer_cache", said);
     }
     let by_kind =
         |clients: u64| json!({"clients": clients, "routes": 0, "gateways": 0, "leafs": 0});

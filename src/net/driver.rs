@@ -234,12 +234,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn write_deadline_passed(&self) -> CloseReason {
         self.server.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            "{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total \
+            event = "client.slow_consumer",
+            client = &*self.handle.label(),
+            limit = "write_deadline",
+            "Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total \
              bytes.",
-            self.handle.label(),
             go_duration(self.client.options().write_deadline),
             self.writing.len(),
-            self.handle.outbound.pending_bytes(),
+            self.handle.outbound.pending_bytes()
         );
         CloseReason::SlowConsumerWriteDeadline
     }

@@ -10,7 +10,7 @@ mod listener;
 pub mod moderation;
 mod monitor_socket;
 mod proof;
-mod recheck;
+pub mod recheck;
 mod reload;
 mod rotation;
 mod signals;

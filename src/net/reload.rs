@@ -9,7 +9,7 @@ use super::supervisor::log_settings;
 use crate::auth::monitoring::Guard;
 use crate::limits::TICKET_KEY_AGE;
 use crate::log::Logger;
-use crate::ocsp::Stapler;
+use crate::ocsp::Ocsp;
 use crate::options::Options;
 use crate::proto::write;
 use crate::server::{Acceptors, AlarmKind, Generation, Server};
@@ -35,7 +35,7 @@ pub struct Reloader {
     pub clock: Clock,
     /// When the contexts in use were made.
     pub made: Instant,
-    pub stapler: Arc<Stapler>,
+    pub ocsp: Arc<Ocsp>,
 }
 
 impl Reloader {
@@ -56,7 +56,10 @@ impl Reloader {
             _ if Stamps::of(&paths) != stamps => {}
             Ok(acceptors) => {
                 if self.watch.is_failing() {
-                    tracing::info!("The files of 'tls' can be used again");
+                    tracing::info!(
+                        event = "tls.files.usable_again",
+                        "The files of 'tls' can be used again"
+                    );
                 }
                 self.alarm(AlarmKind::TlsFiles, Vec::new());
                 self.watch.loaded(stamps);
@@ -66,10 +69,12 @@ impl Reloader {
                 let say = self.watch.failed(stamps, now);
                 match say {
                     Say::Warning => tracing::warn!(
+                        event = "tls.files.unusable",
                         "The files of 'tls' changed and cannot be used yet, those of before stay: \
                          {error}"
                     ),
                     Say::Alarm => tracing::error!(
+                        event = "tls.files.unusable",
                         "The files of 'tls' cannot be used, those of before are still served: \
                          {error}"
                     ),
@@ -90,15 +95,19 @@ impl Reloader {
         }
         match acceptors::load(self.ready, &before.options) {
             Ok(acceptors) if contents(&acceptors.clients) == contents(&before.acceptor) => {
-                tracing::debug!("Renewed the keys of TLS session tickets");
+                tracing::debug!(
+                    event = "tls.tickets.renewed",
+                    "Renewed the keys of TLS session tickets"
+                );
                 self.made = now;
                 let acceptors = Acceptors { guard: before.guard.clone(), ..acceptors };
                 let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
-                self.stapler.follow(&after);
+                self.ocsp.follow(&after);
             }
             // Nothing may be wrong with the files. Not again in an hour: a token counts wrong PINs.
             Err(error) if before.options.has_addresses() => {
                 tracing::warn!(
+                    event = "tls.tickets.stale",
                     "The keys of TLS session tickets are older than a day, and cannot be renewed \
                      before another day: {error}"
                 );
@@ -107,6 +116,7 @@ impl Reloader {
             // Other files are the watch's to take over, or to complain of.
             _ if before.options.watch_files => {}
             _ => tracing::warn!(
+                event = "tls.tickets.stale",
                 "The keys of TLS session tickets are older than a day: the files of 'tls' changed, \
                  and only a reload takes them over"
             ),
@@ -126,7 +136,10 @@ impl Reloader {
         let now = jiff::Timestamp::now().as_second();
         // Monitoring serves the same ones.
         for text in self.clock.due(&own, now) {
-            tracing::warn!("TLS of the client listener: {text}");
+            tracing::warn!(
+                event = "tls.certificate.expiring",
+                "TLS of the client listener: {text}"
+            );
         }
         let ending = own.iter().filter_map(|certificate| certificate.alarm(now)).collect();
         self.alarm(AlarmKind::CertificateExpiry, ending);
@@ -141,10 +154,13 @@ impl Reloader {
         }
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
         if !same_monitor {
-            tracing::info!("Rotated who may ask the monitoring endpoints, or its certificates");
+            tracing::info!(
+                event = "monitor.credentials.rotated",
+                "Rotated who may ask the monitoring endpoints, or its certificates"
+            );
         }
         if same_clients {
-            return self.stapler.follow(&after);
+            return self.ocsp.follow(&after);
         }
         let served = |generation: &Generation| {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
@@ -156,13 +172,19 @@ impl Reloader {
                 .iter()
                 .map(|line| format!("; {line}"))
                 .collect::<String>();
-            tracing::info!("Rotated trust of the client listener: CAs, CRLs or pins{lists}");
+            tracing::info!(
+                event = "tls.rotated",
+                "Rotated trust of the client listener: CAs, CRLs or pins{lists}"
+            );
         } else {
             for line in served(&after).into_iter().flatten() {
-                tracing::info!("Rotated TLS of the client listener: it now serves {line}");
+                tracing::info!(
+                    event = "tls.rotated",
+                    "Rotated TLS of the client listener: it now serves {line}"
+                );
             }
         }
-        self.stapler.follow(&after);
+        self.ocsp.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);
@@ -173,9 +195,18 @@ impl Reloader {
     /// SIGHUP.
     pub fn reload(&mut self) {
         match self.try_reload() {
-            Ok(digest) if digest.is_empty() => tracing::info!("Reloaded server configuration"),
-            Ok(digest) => tracing::info!("Reloaded server configuration ({digest})"),
-            Err(error) => tracing::error!("Failed to reload server configuration: {error}"),
+            Ok(digest) if digest.is_empty() => {
+                tracing::info!(event = "server.reloaded", "Reloaded server configuration")
+            }
+            Ok(digest) => tracing::info!(
+                event = "server.reloaded",
+                digest,
+                "Reloaded server configuration ({digest})"
+            ),
+            Err(error) => tracing::error!(
+                event = "server.reload_failed",
+                "Failed to reload server configuration: {error}"
+            ),
         }
     }
 
@@ -212,10 +243,10 @@ impl Reloader {
         self.watch = Watch::start(stamps);
         self.alarm(AlarmKind::TlsFiles, Vec::new());
         self.made = Instant::now();
-        self.stapler.follow(&after);
+        self.ocsp.follow(&after);
         self.carry_out(&before, &after, &changes);
         if !Guard::same(before.guard.as_deref(), after.guard.as_deref()) {
-            tracing::info!("Reloaded: monitoring credentials");
+            tracing::info!(event = "server.option_reloaded", "Reloaded: monitoring credentials");
         }
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
@@ -230,13 +261,13 @@ impl Reloader {
             && !new.pid_file.is_empty()
             && let Err(error) = self.files.write_pid(&new.pid_file)
         {
-            tracing::error!("Failed to write pidfile: {error}");
+            tracing::error!(event = "server.pid_file.failed", "Failed to write pidfile: {error}");
         }
         if old.ports_file_dir != new.ports_file_dir {
             self.files.announce(&self.program, new, &self.urls);
         }
         for line in changes {
-            tracing::info!("{line}");
+            tracing::info!(event = "server.option_reloaded", "{line}");
         }
         if new.max_connections < old.max_connections {
             self.close_surplus(new.max_connections);
@@ -255,11 +286,19 @@ impl Reloader {
         // The registry's order is that of a hash table with a random seed.
         for client in clients.iter().take(surplus) {
             let (label, account) = (client.label(), &self.server.account.name);
-            tracing::error!("{label} - maximum connections exceeded - Account:{account}");
+            tracing::error!(
+                event = "client.too_many",
+                client = &*label,
+                "maximum connections exceeded - Account:{account}"
+            );
             client.outbound.text(&write::error("maximum connections exceeded"));
             client.outbound.close(CloseReason::MaxConnectionsExceeded);
         }
-        tracing::info!("Closed {surplus} connections to fall within max_connections");
+        tracing::info!(
+            event = "client.surplus_closed",
+            closed = surplus,
+            "Closed {surplus} connections to fall within max_connections"
+        );
     }
 
     /// Whose key is no longer pinned has to go. COMPAT: without pins nobody has.
@@ -273,7 +312,12 @@ impl Reloader {
             |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allows_key(peer));
         let out: Vec<_> = clients.iter().filter(unpinned).collect();
         if !out.is_empty() {
-            tracing::info!("Disconnect {} clients due to pinned certs reload", out.len());
+            tracing::info!(
+                event = "tls.pins.disconnected",
+                closed = out.len(),
+                "Disconnect {} clients due to pinned certs reload",
+                out.len()
+            );
         }
         for client in out {
             client.outbound.close(CloseReason::TlsHandshakeFailure);
@@ -293,7 +337,7 @@ fn tell_warnings(before: &Generation, after: &Generation) {
     };
     let told = of(before);
     for warning in of(after).iter().filter(|warning| !told.contains(warning)) {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "tls.warning", "{warning}");
     }
 }
 
@@ -330,7 +374,7 @@ mod tests {
             program: "natssl".into(),
             logger: crate::log::install(),
             reread: None,
-            stapler: Arc::new(Stapler::new(Arc::clone(&server))),
+            ocsp: Arc::new(Ocsp::new(&server)),
             server,
             files: StartFiles::default(),
             urls: Urls { address, monitors: Vec::new() },

@@ -57,28 +57,51 @@ impl Signals {
             };
             tokio::select! {
                 _ = self.interrupt.recv() => {
-                    tracing::info!("Trapped \"interrupt\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "INT",
+                        "Trapped \"interrupt\" signal"
+                    );
                     return Ok(());
                 }
                 _ = self.terminate.recv() => {
-                    tracing::info!("Trapped \"terminated\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "TERM",
+                        "Trapped \"terminated\" signal"
+                    );
                     // COMPAT: a lame duck is already on its way out.
                     if ending.is_none() {
                         return Ok(());
                     }
                 }
                 _ = self.hangup.recv() => {
-                    tracing::info!("Trapped \"hangup\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "HUP",
+                        "Trapped \"hangup\" signal"
+                    );
                     reloader.reload();
                 }
                 _ = self.user1.recv() => {
-                    tracing::info!("Trapped \"user defined signal 1\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "USR1",
+                        "Trapped \"user defined signal 1\" signal"
+                    );
                     reloader.logger.reopen();
                 }
                 _ = self.user2.recv() => {
-                    tracing::info!("Trapped \"user defined signal 2\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "USR2",
+                        "Trapped \"user defined signal 2\" signal"
+                    );
                     if ending.is_none() {
-                        tracing::info!("Entering lame duck mode, stop accepting new clients");
+                        tracing::info!(
+                            event = "server.lame_duck.entered",
+                            "Entering lame duck mode, stop accepting new clients"
+                        );
                         accepting.abort();
                         ending = Some(tokio::spawn(lame_duck::run(Arc::clone(&reloader.server))));
                     }
@@ -90,7 +113,7 @@ impl Signals {
                 now = look.tick() => reloader.look(now.into_std()),
                 Ok(reason) = &mut unproven => return Err(reason),
                 Ok(reason) = &mut unstapled => {
-                    tracing::error!("{reason}");
+                    tracing::error!(event = "ocsp.staple.required", "{reason}");
                     return Ok(());
                 }
                 () = lame_duck_over => return Ok(()),

@@ -11,10 +11,10 @@ pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
 use crate::limits::FIRST_STAPLES;
-use crate::log::{LogSettings, LogTarget, Logger};
+use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
-use crate::ocsp::Stapler;
-use crate::options::{MonitorListener, Options};
+use crate::ocsp::Ocsp;
+use crate::options::{LogFormat, MonitorListener, Options};
 use crate::server::{Acceptors, COMPATIBLE_VERSION, Generation, Identity, Server};
 use crate::session::CloseReason;
 use crate::tls::{Acceptor, Clock, HandshakeFirst, Level, Ready, Refusal, VERSION, crypto};
@@ -83,7 +83,7 @@ pub async fn run(start: Start) -> Result<(), StartError> {
     let logger = start.logger.clone();
     let result = serve(start, acceptors, stamps).await;
     if let Err(StartError::Fatal(text) | StartError::Unproven(text)) = &result {
-        tracing::error!(fatal = true, "{text}");
+        tracing::error!(event = "server.failed", fatal = true, "{text}");
     }
     logger.flush(Duration::from_secs(1));
     result
@@ -91,7 +91,9 @@ pub async fn run(start: Start) -> Result<(), StartError> {
 
 pub(super) fn log_settings(options: &Options) -> LogSettings {
     let number = |value: i64| u64::try_from(value).unwrap_or(0);
-    let target = if !options.log_file.is_empty() {
+    let target = if let LogFormat::Journald(path) = &options.log_format {
+        LogTarget::Journal(path.clone())
+    } else if !options.log_file.is_empty() {
         LogTarget::File {
             path: options.log_file.clone().into(),
             size_limit: number(options.log_size_limit),
@@ -109,6 +111,10 @@ pub(super) fn log_settings(options: &Options) -> LogSettings {
         trace: options.trace,
         time: options.logtime,
         utc: options.logtime_utc,
+        format: match options.log_format {
+            LogFormat::Json => LineFormat::Json,
+            LogFormat::Text | LogFormat::Journald(_) => LineFormat::Text,
+        },
         target,
     }
 }
@@ -140,11 +146,18 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     let acceptor = acceptors.clients.clone();
     let server = Arc::new(Server::new(identity, options.clone(), address.port(), acceptors));
     let (monitors, _socket) = start_monitors(&server, start.ready).await?;
-    tracing::info!("Listening for client connections on {address}");
+    tracing::info!(
+        event = "listener.up",
+        address = address.to_string(),
+        "Listening for client connections on {address}"
+    );
     if let Some(acceptor) = &acceptor {
         tls_lines(start.ready, acceptor, options.allow_non_tls);
         if options.maps_in_vain() {
-            tracing::warn!("verify_and_map has no effect without 'authorization {{ users }}'");
+            tracing::warn!(
+                event = "auth.mapping.idle",
+                "verify_and_map has no effect without 'authorization {{ users }}'"
+            );
         }
     }
     fips_lines(start.ready, &server, address);
@@ -159,12 +172,12 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     files.announce(&start.program, &options, &urls);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // The first clients get their staples, unless a responder takes its time.
-    let stapler = Arc::new(Stapler::new(Arc::clone(&server)));
-    stapler.follow(&server.current());
-    if stapler.is_on() {
-        tracing::info!("OCSP Stapling enabled for Client connections");
+    let ocsp = Arc::new(Ocsp::new(&server));
+    ocsp.follow(&server.current());
+    if ocsp.stapler.is_on() {
+        tracing::info!(event = "ocsp.stapling.on", "OCSP Stapling enabled for Client connections");
     }
-    stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
+    ocsp.stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
     let limited = acceptor.as_ref().is_some_and(|a| a.connection_rate_limit() > 0);
     let shared = Arc::new(Listener {
         server: Arc::clone(&server),
@@ -172,7 +185,9 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         gate: Semaphore::new(cores),
         rate: RateLimit::default(),
         failures: Failures::default(),
+        peers: Arc::clone(&ocsp.peers),
     });
+    tokio::spawn(Arc::clone(&ocsp.peers).keep());
     if limited {
         tokio::spawn(Arc::clone(&shared).report_rejected());
     }
@@ -192,20 +207,21 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         watch: Watch::start(stamps),
         clock: Clock::default(),
         made: std::time::Instant::now(),
-        stapler: Arc::clone(&stapler),
+        ocsp: Arc::clone(&ocsp),
     };
     reloader.look_at_clock();
-    tracing::info!("Server is ready");
+    tracing::info!(event = "server.ready", "Server is ready");
     if let Some(when_ready) = when_ready {
         when_ready(address.port());
     }
-    let unstapled = tokio::spawn(async move { stapler.end().await });
+    let stapling = Arc::clone(&ocsp);
+    let unstapled = tokio::spawn(async move { stapling.stapler.end().await });
     let unproven = tokio::spawn(proof::repeat(start.ready, Arc::clone(&server)));
     let end = signals.serve(reloader, &accepting, unproven, unstapled).await;
     if let Err(reason) = &end {
-        tracing::error!("{reason}; no longer serving");
+        tracing::error!(event = "fips.unproven", "{reason}; no longer serving");
     }
-    tracing::info!("Initiating Shutdown...");
+    tracing::info!(event = "server.stopping", "Initiating Shutdown...");
     accepting.abort();
     server.close_all(CloseReason::ServerShutdown);
     let gone = async {
@@ -214,7 +230,8 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), gone).await;
-    tracing::info!("Server Exiting..");
+    ocsp.end();
+    tracing::info!(event = "server.stopped", "Server Exiting..");
     end.map_err(StartError::Unproven)
 }
 
@@ -224,27 +241,47 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
         commit => commit,
     };
     let inventory = start.ready.inventory();
-    tracing::info!("Starting {}", start.program);
-    tracing::info!("  Version:  {COMPATIBLE_VERSION} (natssl {VERSION})");
-    tracing::info!("  Git:      [{commit}]");
-    tracing::info!("  OpenSSL:  {} (headers {})", inventory.library, inventory.built_with);
+    tracing::info!(event = "server.starting", "Starting {}", start.program);
+    tracing::info!(
+        event = "server.starting",
+        version = VERSION,
+        "  Version:  {COMPATIBLE_VERSION} (natssl {VERSION})"
+    );
+    tracing::info!(event = "server.starting", commit, "  Git:      [{commit}]");
+    tracing::info!(
+        event = "server.starting",
+        openssl = inventory.library,
+        "  OpenSSL:  {} (headers {})",
+        inventory.library,
+        inventory.built_with
+    );
     let name = if options.server_name.is_empty() { &identity.id } else { &options.server_name };
-    tracing::info!("  Name:     {name}");
-    tracing::info!("  ID:       {}", identity.id);
+    tracing::info!(event = "server.starting", name, "  Name:     {name}");
+    tracing::info!(event = "server.starting", id = identity.id, "  ID:       {}", identity.id);
     for remark in start.ready.evidence().remarks() {
-        tracing::warn!("{remark}");
+        tracing::warn!(event = "fips.remark", "{remark}");
     }
     if options.has_plain_passwords() {
-        tracing::warn!("Plaintext passwords detected, use nkeys or bcrypt");
+        tracing::warn!(
+            event = "auth.plain_passwords",
+            "Plaintext passwords detected, use nkeys or bcrypt"
+        );
     }
     if options.max_payload > crate::limits::MAX_PAYLOAD_WARN {
         tracing::warn!(
+            event = "server.large_payloads",
             "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor \
              performance"
         );
     }
     if let Some(file) = &options.config_file {
-        tracing::info!("Using configuration file: {file} ({})", options.config_digest);
+        tracing::info!(
+            event = "server.config",
+            file,
+            digest = options.config_digest,
+            "Using configuration file: {file} ({})",
+            options.config_digest
+        );
     }
 }
 
@@ -260,11 +297,11 @@ fn fips_lines(ready: Ready, server: &Server, address: std::net::SocketAddr) {
     }
     let listeners: Vec<&str> = listeners.iter().map(String::as_str).collect();
     if let Some(line) = ready.evidence().start_line(&listeners) {
-        tracing::info!("{line}");
+        tracing::info!(event = "fips.activated", "{line}");
     }
     if ready.level() > Level::Off {
         for text in generation.outside_fips() {
-            tracing::warn!("FIPS: {text}");
+            tracing::warn!(event = "fips.outside", "FIPS: {text}");
         }
     }
 }
@@ -272,23 +309,27 @@ fn fips_lines(ready: Ready, server: &Server, address: std::net::SocketAddr) {
 fn tls_lines(ready: Ready, acceptor: &Acceptor, allow_non_tls: bool) {
     let first_only = acceptor.handshake_first() == HandshakeFirst::Always;
     if allow_non_tls && !first_only {
-        tracing::info!("TLS available for client connections");
+        tracing::info!(event = "tls.listener", "TLS available for client connections");
     } else {
-        tracing::info!("TLS required for client connections");
+        tracing::info!(event = "tls.listener", "TLS required for client connections");
     }
     if first_only {
         tracing::warn!(
+            event = "tls.first_only",
             "Clients that are not using \"TLS Handshake First\" option will fail to connect"
         );
     }
     for remark in acceptor.remarks(ready) {
-        tracing::info!("{remark}");
+        tracing::info!(event = "tls.remark", "{remark}");
     }
     for warning in acceptor.warnings() {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "tls.warning", "{warning}");
     }
     if !acceptor.has_certificate() {
-        tracing::warn!("TLS is on without a certificate: no handshake can succeed");
+        tracing::warn!(
+            event = "tls.no_certificate",
+            "TLS is on without a certificate: no handshake can succeed"
+        );
     }
 }
 
@@ -330,16 +371,30 @@ async fn start_monitors(
     let mut file = None;
     if let Some(socket) = &options.monitoring.socket {
         let (listener, bound) = monitor_socket::bind(socket).map_err(fatal)?;
-        tracing::info!("Starting monitor on unix socket {}", socket.path.display());
+        let path = socket.path.display();
+        tracing::info!(
+            event = "monitor.up",
+            address = path.to_string(),
+            scheme = "unix",
+            "Starting monitor on unix socket {path}"
+        );
         tokio::spawn(Arc::clone(&endpoints).serve_unix(listener));
         file = Some(bound);
     }
     let Some((listener, address)) = monitor else { return Ok((Vec::new(), file)) };
     let https = generation.monitor.is_some();
     let scheme = if https { "https" } else { "http" };
-    tracing::info!("Starting {scheme} monitor on {address}");
+    tracing::info!(
+        event = "monitor.up",
+        address = address.to_string(),
+        scheme,
+        "Starting {scheme} monitor on {address}"
+    );
     if options.monitoring.asks_secrets() && !https && !address.ip().is_loopback() {
-        tracing::warn!("Tokens and passwords for monitoring travel in clear: use 'https'");
+        tracing::warn!(
+            event = "monitor.in_clear",
+            "Tokens and passwords for monitoring travel in clear: use 'https'"
+        );
     }
     tokio::spawn(endpoints.serve(listener));
     Ok((vec![format!("{scheme}://{address}")], file))

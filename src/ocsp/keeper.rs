@@ -1,7 +1,7 @@
 //! A task for each certificate that is stapled: asks in good time, keeps what is good, tells what is
 //! not, once for each change.
 
-use super::fetch;
+use super::fetch::{self, FetchError};
 use super::store::Store;
 use crate::options::{Options, go_duration};
 use crate::server::{AlarmKind, Generation, Server};
@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 
 /// Without an end of its own an answer is asked for again after this. COMPAT.
 const WITHOUT_END: Duration = Duration::from_secs(24 * 3600);
+/// For one request.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// The first wait after a failure; it doubles up to [`LONGEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// COMPAT: nats-server's wait when the staple has run out.
@@ -65,7 +67,11 @@ impl Stapler {
             if !options.ocsp.mode.staples(slot.must_staple) {
                 if slot.must_staple {
                     let file = &slot.file;
-                    tracing::warn!("Certificate at '{file}' has MustStaple but OCSP is disabled");
+                    tracing::warn!(
+                        event = "ocsp.must_staple_off",
+                        file,
+                        "Certificate at '{file}' has MustStaple but OCSP is disabled"
+                    );
                 }
                 continue;
             }
@@ -223,7 +229,12 @@ async fn keep(
                 retry = FIRST_RETRY;
                 pause = wait_after(&staple, now());
                 if let Err(error) = work.store.write(&first.sha256, &staple.der) {
-                    tracing::error!("OCSP status of certificate '{file}': {error}");
+                    tracing::error!(
+                        event = "ocsp.staple.not_kept",
+                        file,
+                        error = error.to_string(),
+                        "OCSP status of certificate '{file}': {error}"
+                    );
                 }
                 let (status, next) = (staple.status, staple.next_update);
                 put(&work, staple);
@@ -237,6 +248,9 @@ async fn keep(
                 // One line for each new reason; what goes on failing is in monitoring.
                 if !matches!(&told, Some(Err(before)) if *before == error) {
                     tracing::error!(
+                        event = "ocsp.staple.fetch_failed",
+                        file,
+                        error = error.to_string(),
                         "Bad OCSP status update for certificate '{file}': {error}, trying again in {}",
                         go_duration(pause)
                     );
@@ -290,10 +304,10 @@ fn tell_status(
         go_duration(Duration::from_secs(pause.as_secs()))
     );
     match status {
-        Status::Good => tracing::info!("{text}"),
+        Status::Good => tracing::info!(event = "ocsp.staple.updated", "{text}"),
         // Once for each change.
         _ if matches!(told, Some(Ok(before)) if *before == status) => {}
-        _ => tracing::error!("{text}"),
+        _ => tracing::error!(event = "ocsp.staple.updated", "{text}"),
     }
 }
 
@@ -329,26 +343,31 @@ fn slot_last(work: &Work) -> Option<i64> {
     work.lock().first().and_then(|slot| slot.last()).map(|staple| staple.this_update)
 }
 
-/// The first good answer of the responders, in their order.
+/// The first good answer of the responders, in their order, by POST and else by GET. COMPAT: the
+/// text of the last failure.
 async fn ask(work: &Work, slot: &Slot) -> Result<(Staple, String), String> {
     let subject = slot.subject.as_ref().map_err(|why| (*why).to_owned())?;
     let request = subject.request().map_err(|error| error.to_string())?;
     let mut last = "no available ocsp servers".to_owned();
-    for url in &work.urls {
-        let answer = match fetch::ask(url, &request).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                last = format!("exhausted ocsp servers: {error}");
-                continue;
-            }
-        };
-        match subject.check(&answer, jiff::Timestamp::now().as_second()) {
+    let judge = |answer: Result<Vec<u8>, FetchError>| {
+        let answer = answer.map_err(|error| error.to_string())?;
+        let staple = subject.check(&answer, jiff::Timestamp::now().as_second());
+        match staple {
             // Whoever repeats an older answer hides what came since.
             Ok(staple) if slot_last(work).is_some_and(|last| staple.this_update < last) => {
-                last = "the answer is older than the one at hand".to_owned();
+                Err("the answer is older than the one at hand".to_owned())
             }
+            staple => staple.map_err(|error| error.to_string()),
+        }
+    };
+    for url in &work.urls {
+        let by_post = match judge(fetch::post(url, &request, ANSWER_TIME).await) {
             Ok(staple) => return Ok((staple, url.clone())),
-            Err(error) => last = error.to_string(),
+            Err(error) => error,
+        };
+        match judge(fetch::get(url, &request, ANSWER_TIME).await) {
+            Ok(staple) => return Ok((staple, url.clone())),
+            Err(error) => last = format!("exhausted ocsp servers: {by_post}\n{error}"),
         }
     }
     Err(last)

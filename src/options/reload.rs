@@ -160,6 +160,7 @@ impl Options {
         changed(lines, "pid_file", &self.pid_file, &next.pid_file);
         changed(lines, "ports_file_dir", &self.ports_file_dir, &next.ports_file_dir);
         changed(lines, "log_file", &self.log_file, &next.log_file);
+        changed(lines, "log_format", &self.log_format, &next.log_format);
         changed(lines, "syslog", &self.syslog, &next.syslog);
         changed(lines, "remote_syslog", &self.remote_syslog, &next.remote_syslog);
         if !self.monitoring.asks_like(&next.monitoring) {

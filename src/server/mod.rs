@@ -5,12 +5,14 @@ pub mod counters;
 mod generation;
 mod proofs;
 mod registry;
+mod statuses;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
 pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
 pub use proofs::{Proof, Proofs};
 pub use registry::{Closed, Registry};
+pub use statuses::{CacheCounts, Decision, Kept, Outcome, StatusView, Statuses, Watched};
 
 use crate::account::Account;
 use crate::log::RateLimited;
@@ -52,6 +54,8 @@ pub struct Server {
     pub handshakes: Handshakes,
     pub alarms: Alarms,
     pub proofs: Proofs,
+    /// Of peers' certificates, by responders.
+    pub statuses: Statuses,
     pub registry: Registry,
     generation: RwLock<Arc<Generation>>,
     /// Number of the generation, readable without the lock.
@@ -73,6 +77,7 @@ impl Server {
             handshakes: Handshakes::default(),
             alarms: Alarms::default(),
             proofs: Proofs::default(),
+            statuses: Statuses::default(),
             registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),
@@ -140,9 +145,11 @@ impl Server {
     pub fn slow_consumer(&self, handle: &Handle) {
         self.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            "{} - Slow Consumer Detected: MaxPending of {} Exceeded",
-            handle.label(),
-            self.current().options.max_pending,
+            event = "client.slow_consumer",
+            client = &*handle.label(),
+            limit = "max_pending",
+            "Slow Consumer Detected: MaxPending of {} Exceeded",
+            self.current().options.max_pending
         );
     }
 

@@ -186,13 +186,21 @@ impl Client {
             // COMPAT: heard by servers only, but a client's must be readable.
             Op::Info(text) => {
                 if !crate::proto::connect::is_object(text) {
-                    tracing::error!("{} - INFO is not a JSON object", self.handle.label());
+                    tracing::error!(
+                        event = "client.protocol_error",
+                        client = &*self.handle.label(),
+                        "INFO is not a JSON object"
+                    );
                     return Then::Close(CloseReason::ParseError);
                 }
             }
             Op::Err(text) => {
                 let text = String::from_utf8_lossy(text);
-                tracing::error!("{} - Client Error {text}", self.handle.label());
+                tracing::error!(
+                    event = "client.reported_error",
+                    client = &*self.handle.label(),
+                    "Client Error {text}"
+                );
                 return Then::Close(CloseReason::ParseError);
             }
         }
@@ -237,7 +245,7 @@ impl Client {
 
     #[cold]
     fn refuse(&mut self, error: &ProtocolError) -> CloseReason {
-        tracing::error!("{} - {error}", self.handle.label());
+        tracing::error!(event = "client.protocol_error", client = &*self.handle.label(), "{error}");
         if let Some(text) = error.wire_text() {
             self.send_error(text);
         }
@@ -331,7 +339,11 @@ impl Client {
     /// A deadline passed.
     pub fn timer(&mut self, now: Instant) -> Option<CloseReason> {
         if self.phase != Phase::Ready && self.auth_deadline.is_some_and(|at| at <= now) {
-            tracing::debug!("{} - Authentication Timeout", self.handle.label());
+            tracing::debug!(
+                event = "auth.timeout",
+                client = &*self.handle.label(),
+                "Authentication Timeout"
+            );
             self.send_error("Authentication Timeout");
             return Some(CloseReason::AuthenticationTimeout);
         }
@@ -343,7 +355,11 @@ impl Client {
 
     fn ping_timer(&mut self, now: Instant) -> Option<CloseReason> {
         let options = &self.generation.options;
-        tracing::debug!("{} - Client Ping Timer", self.handle.label());
+        tracing::debug!(
+            event = "client.ping.timer",
+            client = &*self.handle.label(),
+            "Client Ping Timer"
+        );
         self.next_ping = now + options.ping_interval;
         // An idle connection gives its caches back; one that publishes fills them again.
         let idle = now.duration_since(self.last_input);
@@ -355,14 +371,19 @@ impl Client {
         let measured = self.rtt.is_some_and(|(_, at)| now.duration_since(at) < limits::RTT_AGE);
         if idle < options.ping_interval && measured {
             tracing::debug!(
-                "{} - Delaying PING due to remote client data or ping {} ago",
-                self.handle.label(),
-                format_args!("{idle:?}"),
+                event = "client.ping.delayed",
+                client = &*self.handle.label(),
+                "Delaying PING due to remote client data or ping {} ago",
+                format_args!("{idle:?}")
             );
             return None;
         }
         if self.pings_out + 1 > options.ping_max {
-            tracing::debug!("{} - Stale Client Connection - Closing", self.handle.label());
+            tracing::debug!(
+                event = "client.stale",
+                client = &*self.handle.label(),
+                "Stale Client Connection - Closing"
+            );
             self.send_error("Stale Connection");
             self.server.counters.stale.fetch_add(1, Ordering::Relaxed);
             return Some(CloseReason::StaleConnection);

@@ -21,7 +21,11 @@ pub struct PasswordCheck {
 impl Client {
     pub(super) fn connect(&mut self, text: &[u8], now: Instant) -> Then {
         if let Err(error) = self.connect.merge(text) {
-            tracing::error!("{} - {error}", self.handle.label());
+            tracing::error!(
+                event = "client.protocol_error",
+                client = &*self.handle.label(),
+                "{error}"
+            );
             return Then::Close(CloseReason::ProtocolViolation);
         }
         if self.connect_received {
@@ -142,7 +146,11 @@ impl Client {
         } else {
             String::new()
         };
-        tracing::error!("{} - authentication error{suffix}", self.handle.label());
+        tracing::error!(
+            event = "auth.refused",
+            client = &*self.handle.label(),
+            "authentication error{suffix}"
+        );
         self.send_error("Authorization Violation");
         CloseReason::AuthenticationFailure
     }

@@ -2,11 +2,14 @@
 
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
-use crate::tls::Peer;
+use crate::tls::{Link, Peer};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+/// Certificates of a peer, its own first.
+pub type Links = Arc<[Arc<Link>]>;
 
 /// A client connection as the rest of the server sees it.
 pub struct Handle {
@@ -21,6 +24,8 @@ pub struct Handle {
     permissions: RwLock<Option<Arc<Permissions>>>,
     /// What the handshake established; empty before it and without TLS.
     peer: OnceLock<Arc<Peer>>,
+    /// Certificates of the peer that responders are asked about.
+    links: Mutex<Links>,
     /// Log label; grows with CONNECT.
     label: RwLock<Arc<str>>,
     /// Replies the client may send under `allow_responses`.
@@ -39,6 +44,7 @@ impl Handle {
             takes_async_info: AtomicBool::new(false),
             permissions: RwLock::new(None),
             peer: OnceLock::new(),
+            links: Mutex::default(),
             label: RwLock::new(format!("{address} - cid:{cid}").into()),
             replies: Mutex::default(),
             finished: Mutex::new(Vec::new()),
@@ -54,6 +60,15 @@ impl Handle {
     /// Called once, when the handshake is done.
     pub fn set_peer(&self, peer: Peer) {
         let _ = self.peer.set(Arc::new(peer));
+    }
+
+    /// Certificates responders are asked about while the connection lives.
+    pub fn links(&self) -> Links {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_links(&self, links: Links) {
+        *self.links.lock().unwrap_or_else(PoisonError::into_inner) = links;
     }
 
     pub fn label(&self) -> Arc<str> {

@@ -14,7 +14,7 @@ mod trace;
 
 pub use client::{Client, Step, Then};
 pub use connect::PasswordCheck;
-pub use handle::{Handle, SubRef, Subscription};
+pub use handle::{Handle, Links, SubRef, Subscription};
 
 use std::fmt;
 

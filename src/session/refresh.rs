@@ -96,7 +96,11 @@ impl Client {
         }
         what.push_str(&format!(" (sid {})", text(&subscription.sid)));
         self.send_error(&format!("Permissions Violation for Subscription to {what}"));
-        tracing::info!("Removed sub {what} for User {} - not authorized", quoted(user));
+        tracing::info!(
+            event = "auth.subscription.removed",
+            "Removed sub {what} for User {} - not authorized",
+            quoted(user)
+        );
     }
 
     /// The generation this connection goes by.

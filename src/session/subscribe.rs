@@ -28,9 +28,10 @@ impl Client {
                 format!("Permissions Violation for Subscription to {subject}, too many tokens");
             self.send_error(&text);
             tracing::error!(
-                "{} - Subscription Violation Too Many Tokens - Subject {subject}, SID {}",
-                self.handle.label(),
-                String::from_utf8_lossy(sid),
+                event = "auth.subscription.refused",
+                client = &*self.handle.label(),
+                "Subscription Violation Too Many Tokens - Subject {subject}, SID {}",
+                String::from_utf8_lossy(sid)
             );
             return;
         }
@@ -38,7 +39,11 @@ impl Client {
         if limit > 0 && self.subscriptions.len() >= limit {
             self.send_error("maximum subscriptions exceeded");
             if self.server.sampled("maximum subscriptions exceeded") {
-                tracing::error!("{} - maximum subscriptions exceeded", self.handle.label());
+                tracing::error!(
+                    event = "client.too_many_subscriptions",
+                    client = &*self.handle.label(),
+                    "maximum subscriptions exceeded"
+                );
             }
             return;
         }
@@ -67,7 +72,11 @@ impl Client {
             line.push_str(&format!(", Queue: {queue}"));
         }
         self.send_error(&text);
-        tracing::error!("{} - {line}, SID {sid}", self.handle.label());
+        tracing::error!(
+            event = "auth.subscription.refused",
+            client = &*self.handle.label(),
+            "{line}, SID {sid}"
+        );
     }
 
     /// COMPAT: a maximum that cannot be read, or was reached, means now.

@@ -71,7 +71,7 @@ impl Acceptor {
         index.and_then(|index| self.named.get(index)).map_or(&self.base, |(_, profile)| profile)
     }
 
-    fn profile_of(&self, peer: &Peer) -> &Profile {
+    pub(super) fn profile_of(&self, peer: &Peer) -> &Profile {
         self.profile(peer.server_name.as_deref())
     }
 

@@ -303,6 +303,10 @@ pub enum HandshakeError {
     NoClientCertificate,
     /// The client's certificate was refused.
     Verify(VerifyFailure),
+    /// A responder was asked about the client, and the client was refused.
+    NotOcspValid {
+        reason: String,
+    },
     /// The handshake was good, but the client's key is not among the pinned ones. `key`: its pin;
     /// `None`: it showed no certificate.
     NotPinned {
@@ -348,6 +352,7 @@ impl HandshakeError {
             Self::NoCertificateConfigured => "no certificate configured",
             Self::NoClientCertificate => "no client certificate",
             Self::Verify(_) => "client certificate refused",
+            Self::NotOcspValid { .. } => "client not OCSP valid",
             Self::NotPinned { .. } => "certificate not pinned",
             Self::Version { .. } => "no common version",
             Self::NoSharedSuite { .. } => "no common cipher suite",
@@ -368,6 +373,7 @@ impl HandshakeError {
             Self::NoCertificateConfigured => "no_certificate_configured",
             Self::NoClientCertificate => "no_client_certificate",
             Self::Verify(_) => "client_certificate_refused",
+            Self::NotOcspValid { .. } => "not_ocsp_valid",
             Self::NotPinned { .. } => "not_pinned",
             Self::Version { .. } => "no_common_version",
             Self::NoSharedSuite { .. } => "no_common_cipher_suite",
@@ -380,13 +386,14 @@ impl HandshakeError {
     }
 
     /// Every [`code`](Self::code), so that counters can begin at 0.
-    pub const CODES: [&'static str; 14] = [
+    pub const CODES: [&'static str; 15] = [
         "not_tls",
         "timeout",
         "client_closed",
         "no_certificate_configured",
         "no_client_certificate",
         "client_certificate_refused",
+        "not_ocsp_valid",
         "not_pinned",
         "no_common_version",
         "no_common_cipher_suite",
@@ -479,6 +486,8 @@ impl fmt::Display for HandshakeError {
                     None => Ok(()),
                 }
             }
+            // COMPAT: nats-server says no more; the reason is natssl's.
+            Self::NotOcspValid { reason } => write!(f, "client not OCSP valid: {reason}"),
             Self::NotPinned { .. } => f.write_str("certificate not pinned"),
             Self::Version { offered, .. } => {
                 write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))

@@ -89,8 +89,8 @@ impl ProfileView {
             maps_to_user: profile.identify,
             pinned_keys: profile.pins.len(),
             session_tickets: profile.resumes,
-            crls: profile.trust.as_ref().and_then(|trust| trust.lists().summary()),
-            revocation_lists: profile.trust.as_ref().and_then(|trust| trust.lists().totals()),
+            crls: profile.all_trust().and_then(|trust| trust.lists().summary()),
+            revocation_lists: profile.all_trust().and_then(|trust| trust.lists().totals()),
             certificates: chains.filter_map(certificate).collect(),
             staples: profile.slots.iter().map(|slot| slot.view()).collect(),
         }
@@ -122,7 +122,7 @@ impl Acceptor {
 
     /// The CRLs in words; empty: there are none.
     pub fn lists_lines(&self) -> Vec<String> {
-        let trusts = self.all().filter_map(|profile| profile.trust.as_ref());
+        let trusts = self.all().filter_map(Profile::all_trust);
         distinct(trusts.filter_map(|trust| trust.lists().summary()))
     }
 

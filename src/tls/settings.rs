@@ -4,6 +4,7 @@ use super::crl::CrlCheck;
 use super::named::NamePattern;
 use super::names::{Group, Suite, Version};
 use super::pins::Pin;
+use super::revocation::{PeerOcsp, Revocation};
 use crate::conf::Position;
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -111,6 +112,10 @@ pub struct Settings {
     pub crl_check: CrlCheck,
     /// `crl_policy: soft`: a CRL that is missing or out of date refuses nobody.
     pub crl_soft: bool,
+    /// `ocsp_peer`: responders are asked about clients.
+    pub ocsp_peer: Option<PeerOcsp>,
+    /// Who decides where both CRLs and responders could.
+    pub revocation: Revocation,
     /// `session_tickets`: offer resumption. Never where clients are verified: a session must not
     /// outlive the check of its certificate.
     pub session_tickets: bool,
@@ -161,6 +166,8 @@ impl Default for Settings {
             crl_dir: None,
             crl_check: CrlCheck::Chain,
             crl_soft: false,
+            ocsp_peer: None,
+            revocation: Revocation::AsConfigured,
             session_tickets: true,
             session_timeout: crate::limits::SESSION_TIMEOUT,
             close_expired: false,
@@ -191,6 +198,11 @@ pub struct AskedClients {
 }
 
 impl Settings {
+    /// These without CRLs: what holds in the handshake where responders are asked first.
+    pub(super) fn without_lists(&self) -> Self {
+        Self { crl_files: Vec::new(), crl_dir: None, ..self.clone() }
+    }
+
     /// These and those of single names.
     pub fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.named.iter().map(|named| &named.settings))
@@ -200,7 +212,7 @@ impl Settings {
     pub(super) fn trusts_like(&self, other: &Self) -> bool {
         let parts = |s: &Self| {
             let lists = (s.crl_files.clone(), s.crl_dir.clone(), s.crl_check, s.crl_soft);
-            (s.verify, s.ca_file.clone(), lists)
+            (s.verify, s.ca_file.clone(), lists, s.revocation, s.close_expired)
         };
         parts(self) == parts(other)
     }
@@ -210,6 +222,7 @@ impl Settings {
         self.verify = false;
         self.identify = false;
         self.pins = Vec::new();
+        self.ocsp_peer = None;
         for named in &mut self.named {
             named.settings = std::mem::take(&mut named.settings).without_clients();
         }

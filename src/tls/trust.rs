@@ -211,12 +211,17 @@ impl Trust {
 
     /// Would a peer that showed this chain in its handshake be accepted today?
     pub fn recheck(&self, chain: &PeerChain) -> Result<(), VerifyFailure> {
+        self.verified_chain(chain).map(drop)
+    }
+
+    /// The chain from the peer's certificate to the anchor as it is verified today.
+    pub(super) fn verified_chain(&self, chain: &PeerChain) -> Result<Vec<X509>, VerifyFailure> {
         let broken = |error: ErrorStack| VerifyFailure {
             reason: format!("x509: {}", super::error::stack(&error)),
             certificate: None,
         };
         let certificates = chain.certificates().map_err(broken)?;
-        let Some((leaf, rest)) = certificates.split_first() else { return Ok(()) };
+        let Some((leaf, rest)) = certificates.split_first() else { return Ok(Vec::new()) };
         let mut others = Stack::new().map_err(broken)?;
         for certificate in rest {
             others.push(certificate.clone()).map_err(broken)?;
@@ -235,16 +240,18 @@ impl Trust {
                 }
                 accepted
             });
-            Ok(if good { None } else { Some(failure) })
+            let verified = context.chain().filter(|_| good);
+            let verified = verified.map(|chain| chain.iter().map(|c| c.to_owned()).collect());
+            Ok(verified.ok_or(failure))
         });
-        match verdict.map_err(broken)? {
-            None => Ok(()),
-            Some(Some(failure)) => Err(failure),
-            Some(None) => Err(VerifyFailure {
+        // What was excused on the way is no error of this thread's next operation.
+        drop(ErrorStack::get());
+        verdict.map_err(broken)?.map_err(|failure| {
+            failure.unwrap_or_else(|| VerifyFailure {
                 reason: "x509: the certificate cannot be verified".to_owned(),
                 certificate: None,
-            }),
-        }
+            })
+        })
     }
 }
 

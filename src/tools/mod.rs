@@ -10,8 +10,10 @@ use clap::{Parser, Subcommand};
 use natssl::tls::{Ready, Refusal};
 use std::process::ExitCode;
 
-/// Shown after the server's own usage.
-pub const SUMMARY: &str = "\nnatssl commands (each has --help):\n    \
+/// Shown after the server's own usage, which has the flags of nats-server.
+pub const SUMMARY: &str = "\nnatssl flags:\n        \
+    --log_format <format>            What log lines are: text (default), json or journald\n\n\
+    natssl commands (each has --help):\n    \
     natssl dev                           Start a TLS server with throwaway certificates\n    \
     natssl pki init|server|client        Make development certificates in a folder\n    \
     natssl passwd                        Hash a password for the configuration\n    \

@@ -115,6 +115,14 @@ fn log() {
     judge.verdict();
 }
 
+/// Staples, and clients held against what responders say.
+#[test]
+fn ocsp() {
+    let judge = Judge::new("ocsp");
+    cases::ocsp::run(&judge);
+    judge.verdict();
+}
+
 #[test]
 fn acceptance() {
     let judge = Judge::new("acceptance");

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-fn certificate(pair: &Pair) -> X509 {
+pub fn certificate(pair: &Pair) -> X509 {
     X509::from_pem(&std::fs::read(&pair.cert).unwrap()).unwrap()
 }
 
-fn config(pki: &Pki, pair: &Pair, ocsp: &str) -> String {
+pub fn config(pki: &Pki, pair: &Pair, ocsp: &str) -> String {
     let ca = &pki.ca;
     format!(
         "http: \"127.0.0.1:-1\"\n{ocsp}\ntls {{\ncert_file: {:?}\nkey_file: {:?}\nca_file: {ca:?}\n}}\n",
@@ -26,22 +26,27 @@ fn config(pki: &Pki, pair: &Pair, ocsp: &str) -> String {
 }
 
 /// The staple a client gets that asks for one, or does not.
-fn staple(server: &Server, asks: bool) -> Option<Vec<u8>> {
+pub fn staple(server: &Server, asks: bool) -> Option<Vec<u8>> {
     let tcp = TcpStream::connect(server.addr()).unwrap();
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
+    handshake(tcp, "localhost", asks)
+}
+
+/// The staple in a handshake that asks for this name.
+pub fn handshake(tcp: TcpStream, name: &str, asks: bool) -> Option<Vec<u8>> {
     let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
     builder.set_verify(SslVerifyMode::NONE);
     let mut ssl = builder.build().configure().unwrap().verify_hostname(false);
     if asks {
         ssl.set_status_type(StatusType::OCSP).unwrap();
     }
-    let stream = ssl.connect("localhost", tcp).expect("the handshake succeeds");
+    let stream = ssl.connect(name, tcp).expect("the handshake succeeds");
     stream.ssl().ocsp_status().map(<[u8]>::to_vec)
 }
 
 /// What a staple says of this certificate, after its signature was verified.
-fn says(pki: &Pki, pair: &Pair, der: &[u8]) -> OcspCertStatus {
+pub fn says(pki: &Pki, pair: &Pair, der: &[u8]) -> OcspCertStatus {
     let basic = OcspResponse::from_der(der).unwrap().basic().unwrap();
     let mut store = openssl::x509::store::X509StoreBuilder::new().unwrap();
     store.add_cert(pki.root.cert.clone()).unwrap();

@@ -3,6 +3,8 @@
 //! behave. Included with `#[path = "../support/mod.rs"] mod support;`.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod answer;
+pub mod faults;
 pub mod names;
 pub mod pki;
 pub mod raw;

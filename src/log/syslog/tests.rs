@@ -3,6 +3,8 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
 use super::*;
+use crate::log::queue::PAUSE;
+use std::thread;
 
 fn failure(url: &str) -> String {
     Syslog::remote(url).err().map(|error| error.to_string()).unwrap_or_default()
@@ -88,7 +90,7 @@ fn a_daemon_that_comes_back_is_told_what_was_lost() {
     };
     syslog.write(Label::Info, "lost", Timestamp::now());
     wait();
-    assert_eq!(syslog.counts.lost.load(Ordering::Relaxed), 1);
+    assert_eq!(syslog.queue.lost(), 1);
 
     let daemon = UnixListener::bind(&path).unwrap();
     thread::sleep(PAUSE);
@@ -104,13 +106,13 @@ fn a_daemon_that_comes_back_is_told_what_was_lost() {
 
 #[test]
 fn a_full_queue_costs_lines_and_no_time() {
-    let (queue, lines) = sync_channel(1);
+    let (queue, lines) = Queue::new(1);
     let place = Place::Local;
-    let syslog = Syslog { header: Header::new(&place), queue, counts: Arc::default() };
+    let syslog = Syslog { header: Header::new(&place), queue };
     for _ in 0..3 {
         syslog.write(Label::Info, "x", Timestamp::now());
     }
-    assert_eq!(syslog.counts.lost.load(Ordering::Relaxed), 2);
+    assert_eq!(syslog.queue.lost(), 2);
     assert!(!syslog.drained()());
     drop(lines);
 }
