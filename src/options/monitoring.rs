@@ -288,9 +288,9 @@ mod tests {
             ("tokens: \"t\"", "c.conf:2:1: unknown field \"tokens\" in 'monitoring': there are"),
             ("verify: 1", "c.conf:2:1: interface conversion"),
             ("ca_file: \"a\"", "c.conf:2:1: 'ca_file', 'crl_file' and 'pinned_certs' of"),
-            ("verify: true, crl_file: \"a\"", "c.conf:1:1: 'crl_file' of 'monitoring' needs 'ca_"),
+            ("verify: true, crl_file: \"a\"", "c.conf:1:0: 'crl_file' of 'monitoring' needs 'ca_"),
             ("token_file: \"\"", "c.conf:2:1: 'token_file' is empty"),
-            ("open: \"/healthz\"", "c.conf:1:1: 'open' of 'monitoring' needs something"),
+            ("open: \"/healthz\"", "c.conf:1:0: 'open' of 'monitoring' needs something"),
             ("token_file: t, open: [\"/x\"]", "c.conf:2:24: no endpoint \"/x\": there are / /acc"),
             ("unix_socket: { mode: \"0600\" }", "c.conf:2:1: 'unix_socket' needs 'path'"),
             ("unix_socket: { path: s, mode: 600 }", "c.conf:2:25: 'mode' is a text of octal"),
@@ -304,6 +304,6 @@ mod tests {
         }
         let text = Text("monitoring: true\n".to_owned());
         let problems = Options::default().read(&conf::parse(&text, "c.conf").unwrap());
-        assert!(problems[0].to_string().starts_with("c.conf:1:1: interface conversion"));
+        assert!(problems[0].to_string().starts_with("c.conf:1:0: interface conversion"));
     }
 }

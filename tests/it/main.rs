@@ -22,6 +22,7 @@ mod ocsp;
 mod ocsp_answers;
 mod ocsp_life;
 mod ocsp_peer;
+mod page;
 mod process;
 mod raw;
 mod reload;
