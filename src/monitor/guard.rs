@@ -44,16 +44,18 @@ impl Desk {
 }
 
 impl Monitor {
-    /// The answer to a request that is not let through.
+    /// The answer to a request that is not let through. `endpoint`: the path of what will answer it;
+    /// `None`: nothing is there, which only those learn who are let through.
     pub(super) async fn refusal<B>(
         &self,
         request: &Request<B>,
         visitor: &Visitor,
+        endpoint: Option<&str>,
     ) -> Option<Response<Full<Bytes>>> {
         let generation = self.server.current();
         let guard = generation.guard.as_ref()?;
         let Visitor::Remote { address, peer } = visitor else { return None };
-        let endpoint = self.endpoint(request.uri().path()).unwrap_or("");
+        let endpoint = endpoint.unwrap_or_default();
         let certified =
             peer.as_ref().is_some_and(|(number, peer)| is_good(*number, peer, &generation));
         let shown = shown(request);

@@ -124,10 +124,8 @@ impl Monitor {
     }
 
     async fn http(&self, io: impl hyper::rt::Read + hyper::rt::Write + Unpin, visitor: Visitor) {
-        let service = service_fn(async |request| {
-            let refusal = self.refusal(&request, &visitor).await;
-            Ok::<_, Infallible>(refusal.unwrap_or_else(|| self.respond(&request)))
-        });
+        let service =
+            service_fn(async |request| Ok::<_, Infallible>(self.respond(&request, &visitor).await));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
         // What a client does wrong on this port is its own business.
@@ -149,9 +147,17 @@ impl Monitor {
         }
     }
 
-    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let Some(path) = self.endpoint(request.uri().path()) else { return not_found() };
-        let Some(known) = PATHS.iter().find(|known| **known == path) else { return not_found() };
+    async fn respond(
+        &self,
+        request: &Request<Incoming>,
+        visitor: &Visitor,
+    ) -> Response<Full<Bytes>> {
+        let path = self.endpoint(request.uri().path());
+        let known = path.and_then(|path| PATHS.iter().find(|known| **known == path));
+        if let Some(refusal) = self.refusal(request, visitor, known.copied()).await {
+            return refusal;
+        }
+        let Some(known) = known else { return not_found() };
         self.count(known);
         match *known {
             "/varz" => json(StatusCode::OK, &varz::body(self)),
