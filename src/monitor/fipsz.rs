@@ -2,6 +2,7 @@
 //! nats-server has no such endpoint.
 
 use super::Monitor;
+use super::reply::Reply;
 use super::tlsz::{self, ListenerView};
 use crate::tls::{Evidence, Level, VERSION};
 use serde::Serialize;
@@ -59,14 +60,14 @@ impl Proofs {
     }
 }
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
     let server = &monitor.server;
     let generation = server.current();
     let last = server.proofs.last();
     let listeners = tlsz::listeners(monitor);
     let level = monitor.ready.level();
     let proofs = Proofs::of(monitor);
-    super::pretty(&Fipsz {
+    Reply::pretty(&Fipsz {
         fips: crate::tls::fips_in_force(),
         version: VERSION,
         server_id: &server.identity.id,

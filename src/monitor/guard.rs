@@ -2,6 +2,7 @@
 //! `auth::monitoring`.
 
 use super::Monitor;
+use super::reply::Reply;
 use crate::auth::monitoring::{Check, Guard, Refused, SECRET_MAX, Shown, Verdict};
 use crate::secret::Secret;
 use crate::server::Generation;
@@ -137,7 +138,7 @@ fn answer(guard: &Guard, refused: Refused, nothing_shown: bool) -> Response<Full
         Refused::NoCertificate => (StatusCode::FORBIDDEN, "403 a client certificate is needed\n"),
         Refused::NoCredentials | Refused::Wrong => (StatusCode::UNAUTHORIZED, "401 unauthorized\n"),
     };
-    let mut response = super::respond(status, "text/plain; charset=utf-8", text.to_owned());
+    let mut response = Reply::text(status, text).into_response(None);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::UNAUTHORIZED {

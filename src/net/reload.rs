@@ -7,7 +7,7 @@ use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::auth::monitoring::Guard;
-use crate::limits::TICKET_KEY_AGE;
+use crate::limits::{FIRST_STAPLES, TICKET_KEY_AGE};
 use crate::log::Logger;
 use crate::ocsp::Ocsp;
 use crate::options::Options;
@@ -40,7 +40,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Looks at the files that TLS is made of, and takes over what is new, complete and matching.
-    pub fn look(&mut self, now: Instant) {
+    pub async fn look(&mut self, now: Instant) {
         let before = self.server.current();
         let paths = before.options.watched_files();
         if paths.is_empty() {
@@ -63,7 +63,7 @@ impl Reloader {
                 }
                 self.alarm(AlarmKind::TlsFiles, Vec::new());
                 self.watch.loaded(stamps);
-                self.rotate(&before, acceptors);
+                self.rotate(&before, acceptors).await;
             }
             Err(error) => {
                 let say = self.watch.failed(stamps, now);
@@ -145,13 +145,14 @@ impl Reloader {
         self.alarm(AlarmKind::CertificateExpiry, ending);
     }
 
-    fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
+    async fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
         let same_clients = contents(&before.acceptor) == contents(&acceptors.clients);
         let same_monitor = contents(&before.monitor) == contents(&acceptors.monitor)
             && Guard::same(before.guard.as_deref(), acceptors.guard.as_deref());
         if same_clients && same_monitor {
             return;
         }
+        self.ocsp.stapler.prepare(&before.options, &acceptors, FIRST_STAPLES).await;
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
         if !same_monitor {
             tracing::info!(
@@ -193,8 +194,8 @@ impl Reloader {
     }
 
     /// SIGHUP.
-    pub fn reload(&mut self) {
-        match self.try_reload() {
+    pub async fn reload(&mut self) {
+        match self.try_reload().await {
             Ok(digest) if digest.is_empty() => {
                 tracing::info!(event = "server.reloaded", "Reloaded server configuration")
             }
@@ -211,7 +212,7 @@ impl Reloader {
     }
 
     /// Returns the digest of what holds now.
-    fn try_reload(&mut self) -> Result<String, String> {
+    async fn try_reload(&mut self) -> Result<String, String> {
         let Some(reread) = &self.reread else {
             return Err(
                 "can only reload config when a file is provided using -c or --config".to_owned()
@@ -236,6 +237,7 @@ impl Reloader {
             .options
             .changes(&options, self.server.port, new_files)
             .map_err(|refused| refused.to_string())?;
+        self.ocsp.stapler.prepare(&options, &acceptors, FIRST_STAPLES).await;
         // The last step that can fail.
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
         let digest = options.config_digest.clone();
@@ -413,8 +415,8 @@ mod tests {
     }
 
     /// Real ones lock themselves after a few wrong PINs; here a file that is gone refuses.
-    #[test]
-    fn a_token_that_refuses_is_not_asked_again_and_again() {
+    #[tokio::test]
+    async fn a_token_that_refuses_is_not_asked_again_and_again() {
         let ready = crate::tls::start().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let CertificateFiles::Pem { certificate, key } = write_pair(ready, folder.path()) else {
@@ -439,10 +441,10 @@ mod tests {
         std::fs::rename(&key, &away).unwrap();
         // Not the stamps of the files: as if one had changed.
         reloader.watch = Watch::default();
-        reloader.look(start);
+        reloader.look(start).await;
         assert!(reloader.watch.is_failing());
         std::fs::rename(&away, &key).unwrap();
-        reloader.look(start + hour);
+        reloader.look(start + hour).await;
         assert!(reloader.watch.is_failing(), "no file changed");
     }
 }

@@ -81,7 +81,7 @@ impl Signals {
                         signal = "HUP",
                         "Trapped \"hangup\" signal"
                     );
-                    reloader.reload();
+                    reloader.reload().await;
                 }
                 _ = self.user1.recv() => {
                     tracing::info!(
@@ -110,7 +110,7 @@ impl Signals {
                     reloader.renew(now.into_std());
                     reloader.look_at_clock();
                 }
-                now = look.tick() => reloader.look(now.into_std()),
+                now = look.tick() => reloader.look(now.into_std()).await,
                 Ok(reason) = &mut unproven => return Err(reason),
                 Ok(reason) = &mut unstapled => {
                     tracing::error!(event = "ocsp.staple.required", "{reason}");

@@ -56,7 +56,7 @@ impl Live {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// May a peer come in whose handshake is done? Returns what is to be asked while it is connected.
+    /// May a client come in whose handshake is done? Returns what is to be asked while it is connected.
     pub async fn admit(&self, acceptor: &Acceptor, peer: &Peer) -> Result<Links, Refused> {
         let Some(check) = acceptor.peer_check(peer) else { return Ok(Links::default()) };
         let links = self.links(&check).map_err(Refused::Chain)?;
@@ -68,6 +68,13 @@ impl Live {
         }
         admitted?;
         Ok(links.iter().map(|link| self.watch(link, check.ocsp)).collect())
+    }
+
+    /// May we stay connected to a server we dialled? The caller ends the connection if not, and asks
+    /// again when it likes: `Links` are for connections of clients.
+    pub async fn admit_server(&self, check: &PeerCheck<'_>) -> Result<Decision, Refused> {
+        let links = self.links(check).map_err(Refused::Chain)?;
+        self.peers.admit(check, &links).await
     }
 
     /// The certificates of a peer; one that is known is taken as it is.
@@ -255,7 +262,7 @@ impl Live {
     }
 
     fn judge_by_lists(&self, handle: &Handle, check: &PeerCheck<'_>) {
-        if let Err(failure) = check.by_lists() {
+        if let Err(failure) = check.by_lists_again() {
             self.close(handle, &failure);
         }
     }

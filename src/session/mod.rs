@@ -3,6 +3,7 @@
 //! A session never waits, reads no clock and knows no socket; time and wakers are arguments. The
 //! driver (`net::driver`) moves the bytes.
 
+mod activity;
 pub mod client;
 mod connect;
 pub mod deliver;
@@ -12,6 +13,7 @@ mod refresh;
 mod subscribe;
 mod trace;
 
+pub use activity::{Activity, Facts, Handshake, Introduction, Moment, Verification};
 pub use client::{Client, Step, Then};
 pub use connect::PasswordCheck;
 pub use handle::{Handle, Links, SubRef, Subscription};

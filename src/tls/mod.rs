@@ -12,6 +12,7 @@ mod credential;
 mod crl;
 mod crl_index;
 pub mod crypto;
+pub mod dial;
 pub mod error;
 mod expiry;
 mod ffi;

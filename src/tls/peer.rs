@@ -41,7 +41,7 @@ pub struct Peer {
 pub struct PeerChain(Box<[Box<[u8]>]>);
 
 impl PeerChain {
-    fn of(certificates: &[X509]) -> Option<Self> {
+    pub(super) fn of(certificates: &[X509]) -> Option<Self> {
         let der = certificates.iter().map(|c| c.to_der().ok().map(Vec::into_boxed_slice));
         Some(Self(der.collect::<Option<_>>()?))
     }

@@ -115,8 +115,16 @@ fn tokens_open_and_probes_need_none() {
     for path in ["/healthz", "/"] {
         assert_eq!(get(&server, path, "").0, 200, "{path}");
     }
-    for path in ["/varz", "/metrics", "/tlsz", "/nothing", "/healthz/", "//healthz", "/healthz%2f"]
-    {
+    for path in [
+        "/varz",
+        "/metrics",
+        "/tlsz",
+        "/nothing",
+        "/healthz/",
+        "/healthz%2f",
+        "/HEALTHZ",
+        "/varz?a=/healthz",
+    ] {
         let (status, head, body) = get(&server, path, "");
         assert_eq!(status, 401, "{path}");
         assert!(head.contains("\r\nwww-authenticate: bearer realm=\"natssl\"\r\n"), "{head}");

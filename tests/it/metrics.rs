@@ -78,8 +78,9 @@ pub fn parse(text: &str, open: bool) -> Page {
             };
             assert_eq!(name, want, "{line}");
             let counter = kind == "counter";
-            // The exporter has a gauge of that name.
-            assert!(counter == name.ends_with("_total") || name == "gnatsd_connz_total", "{line}");
+            // The exporter has gauges of such names.
+            let theirs = name.starts_with("gnatsd_");
+            assert!(counter == name.ends_with("_total") || theirs, "{line}");
             assert!(!counter || value >= 0.0, "{line}");
             assert!(!name.ends_with("_info") || value == 1.0, "{line}");
             assert!(seen.insert((name.clone(), labels.clone())), "{line} stands twice");
@@ -224,7 +225,21 @@ fn what_varz_shows_is_there_under_the_exporters_names() {
     assert_eq!(page.value("gnatsd_varz_version", &[("value", "2.15.1")]), 1.0);
     assert_eq!(page.value("gnatsd_healthz_status", &[("server_id", id), ("value", "ok")]), 0.0);
     assert_eq!(page.value("gnatsd_connz_num_connections", &[("server_id", id)]), 1.0);
-    assert_eq!(page.value("gnatsd_connz_subscriptions", &[("server_id", id)]), 1.0);
+    // What the exporter adds up of /connz, and what it reads off the others.
+    for (key, value) in [
+        ("connz_subscriptions", 1.0),
+        ("connz_in_msgs", 1.0),
+        ("connz_in_bytes", 5.0),
+        ("connz_out_msgs", 1.0),
+        ("connz_out_bytes", 5.0),
+        ("connz_limit", 1024.0),
+        ("subsz_num_subscriptions", 1.0),
+        ("subsz_num_inserts", 1.0),
+        ("subsz_limit", 1024.0),
+        ("routez_num_routes", 0.0),
+    ] {
+        assert_eq!(page.value(&format!("gnatsd_{key}"), &[("server_id", id)]), value, "{key}");
+    }
 }
 
 #[test]

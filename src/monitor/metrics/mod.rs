@@ -12,20 +12,39 @@ mod tls;
 
 pub use text::Format;
 
-use super::Monitor;
+use super::query::Query;
+use super::reply::{Kind as ReplyKind, Reply};
+use super::routes::Answer;
+use super::{Monitor, connz, links, subsz};
 use crate::server::{AlarmKind, COMPATIBLE_VERSION, Server};
 use crate::tls::VERSION;
+use hyper::StatusCode;
 use text::{Kind, Page};
 
-/// COMPAT: connections on a page of `/connz` when nobody asks for more; the exporter shows it.
-const CONNZ_LIMIT: u64 = 1024;
+pub fn reply(monitor: &Monitor, query: &Query) -> Answer {
+    let format = Format::accepted(query.accept());
+    Ok(Reply {
+        status: StatusCode::OK,
+        kind: ReplyKind::Metrics(format),
+        headers: Vec::new(),
+        body: body(monitor, format).into_bytes(),
+    })
+}
 
-pub fn body(monitor: &Monitor, format: Format) -> String {
+fn body(monitor: &Monitor, format: Format) -> String {
     let server = &monitor.server;
     let mut page = Page::new(format);
     exporter::write(&mut page, "varz", &server.identity.id, &super::varz::fields(monitor));
-    healthz(&mut page, server);
-    connz(&mut page, server);
+    // What these show without parameters, from the same place.
+    for (endpoint, answer) in [("subsz", subsz::reply as Handler), ("routez", links::routez)] {
+        if let Ok(reply) = answer(monitor, &Query::default())
+            && let Ok(body) = serde_json::from_slice(&reply.body)
+        {
+            exporter::write(&mut page, endpoint, &server.identity.id, &body);
+        }
+    }
+    healthz(&mut page, monitor);
+    connections(&mut page, server);
     own(&mut page, monitor);
     tls::write(&mut page, &super::tlsz::listeners(monitor));
     fips::write(&mut page, monitor);
@@ -33,30 +52,44 @@ pub fn body(monitor: &Monitor, format: Format) -> String {
     page.finish()
 }
 
+type Handler = fn(&Monitor, &Query) -> Answer;
+
 /// COMPAT: 0 is well, and the text stands beside it.
-fn healthz(page: &mut Page, server: &Server) {
-    let (status, body) = super::healthz::body(server);
-    let body: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-    let good = status == hyper::StatusCode::OK;
-    let value = body[if good { "status" } else { "error" }].as_str().unwrap_or_default();
-    let labels = [("server_id", server.identity.id.as_str()), ("value", value)];
-    page.family(Kind::Gauge, &exporter::name("healthz", "status"), "status").sample(&labels, !good);
+fn healthz(page: &mut Page, monitor: &Monitor) {
+    let ailment = super::healthz::ailment(monitor);
+    let value = ailment.as_deref().unwrap_or("ok");
+    let labels = [("server_id", monitor.server.identity.id.as_str()), ("value", value)];
+    let name = exporter::name("healthz", "status");
+    page.family(Kind::Gauge, &name, "status").sample(&labels, ailment.is_some());
 }
 
-/// What the exporter adds up over the open connections. It sees the first 1024 of them; here it is
+/// What the exporter adds up over the open connections. It sees the first page of them; here it is
 /// all.
-fn connz(page: &mut Page, server: &Server) {
+fn connections(page: &mut Page, server: &Server) {
     let clients = server.registry.all();
-    let total = clients.len() as u64;
-    let pending: usize = clients.iter().map(|client| client.outbound.pending_bytes()).sum();
+    let (total, limit) = (clients.len() as u64, connz::LIMIT.unsigned_abs());
+    let (mut pending, mut subscriptions) = (0, 0);
+    let (mut received, mut sent) = ((0, 0), (0, 0));
+    for client in &clients {
+        let output = client.outbound.totals();
+        let (messages, bytes) = client.activity.all_received();
+        pending += output.pending_bytes as u64;
+        subscriptions += client.subscription_count() as u64;
+        received = (received.0 + messages, received.1 + bytes);
+        sent = (sent.0 + output.sent.messages, sent.1 + output.sent.bytes);
+    }
     let labels = [("server_id", server.identity.id.as_str())];
     for (key, value) in [
-        ("num_connections", total.min(CONNZ_LIMIT)),
+        ("num_connections", total.min(limit)),
         ("total", total),
         ("offset", 0),
-        ("limit", CONNZ_LIMIT),
-        ("pending_bytes", pending as u64),
-        ("subscriptions", server.account.subscriptions() as u64),
+        ("limit", limit),
+        ("pending_bytes", pending),
+        ("subscriptions", subscriptions),
+        ("in_msgs", received.0),
+        ("in_bytes", received.1),
+        ("out_msgs", sent.0),
+        ("out_bytes", sent.1),
     ] {
         page.gauge(&exporter::name("connz", key), key, &labels, value);
     }

@@ -5,13 +5,14 @@
 //! this script and this style run, named by their hashes. The script shows what `/varz`, `/tlsz` and
 //! `/fipsz` say, as text and never as HTML.
 
-use super::{Monitor, PATHS};
+use super::Monitor;
+use super::query::Query;
+use super::reply::{Kind, Reply};
+use super::routes::{self, Answer};
 use crate::tls::Ready;
 use crate::tls::crypto::digest::sha256_base64;
-use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
 
 const HTML: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -36,26 +37,22 @@ const LINKS: [(&str, &str); 15] = [
     ("/metrics", "Metrics"),
 ];
 
-pub fn answer(monitor: &Monitor) -> Response<Full<Bytes>> {
+pub fn reply(monitor: &Monitor, _: &Query) -> Answer {
     let Some(policy) = policy(monitor.ready) else {
-        let text = "500 OpenSSL could not compute a digest\n".to_owned();
-        let kind = "text/plain; charset=utf-8";
-        return super::respond(StatusCode::INTERNAL_SERVER_ERROR, kind, text);
+        let text = "500 OpenSSL could not compute a digest\n";
+        return Ok(Reply::text(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
     let generation = monitor.server.current();
     let html = html(generation.options.http_base_path.trim_matches('/'));
-    let mut response = super::respond(StatusCode::OK, "text/html; charset=utf-8", html);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-cache"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    let fixed = |name, value| (name, HeaderValue::from_static(value));
+    let headers = vec![
+        (header::CONTENT_SECURITY_POLICY, policy),
+        fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        fixed(header::REFERRER_POLICY, "no-referrer"),
+        fixed(header::CACHE_CONTROL, "no-cache"),
+        fixed(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    Ok(Reply { status: StatusCode::OK, kind: Kind::Html, headers, body: html.into_bytes() })
 }
 
 fn policy(ready: Ready) -> Option<HeaderValue> {
@@ -74,7 +71,7 @@ fn html(base: &str) -> String {
     let head = if base.is_empty() { String::new() } else { format!("/{}", escaped(base)) };
     let links: String = LINKS
         .iter()
-        .filter(|(path, _)| PATHS.contains(path))
+        .filter(|(path, _)| routes::find(path.as_bytes()).is_some())
         .map(|(path, words)| {
             format!(
                 "<a href=\".{head}{path}\">{words}<span class=\"endpoint\"> {path}</span></a>\n"
