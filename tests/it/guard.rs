@@ -149,7 +149,7 @@ fn tokens_open_and_probes_need_none() {
     let metrics = get(&server, "/metrics", &bearer(TOKEN)).2;
     let metrics = crate::metrics::parse(&metrics, false);
     let refused = |reason| metrics.value("natssl_monitoring_refused_total", &[("reason", reason)]);
-    assert_eq!((refused("no_credentials"), refused("wrong_credentials")), (27.0, 5.0));
+    assert_eq!((refused("no_credentials"), refused("wrong_credentials")), (28.0, 5.0));
     shows_no_secret(&server);
 }
 
