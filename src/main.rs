@@ -4,6 +4,7 @@
 
 mod tools;
 
+use natssl::audit_log;
 use natssl::cli::{self, CliError, Invocation};
 use natssl::conf;
 use natssl::limits;
@@ -30,8 +31,8 @@ fn main() -> ExitCode {
         _ => "natssl",
     };
     let arguments: Vec<String> = arguments.collect();
-    if program != NATS_SERVER && tools::is_fips_check(&arguments) {
-        return tools::fips_check(&ready, &arguments);
+    if program != NATS_SERVER && tools::answers_refused(&arguments) {
+        return tools::run_refused(&ready, &arguments);
     }
     let ready = match ready {
         Ok(ready) => ready,
@@ -109,6 +110,8 @@ fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
     };
     if checking {
         let sound = options.check().and_then(|()| acceptors::load(ready, &options).map(drop));
+        let audit = audit_log::check(ready, options.audit_log.as_ref());
+        let sound = sound.and_then(|()| audit.map_err(|error| error.to_string()));
         if let Err(text) = sound {
             return failed(&text);
         }

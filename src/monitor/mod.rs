@@ -14,6 +14,7 @@ mod metrics;
 mod page;
 mod patient;
 mod query;
+mod recorded;
 mod reply;
 mod routes;
 mod slots;
@@ -67,6 +68,7 @@ impl Monitor {
         loop {
             match listener.accept().await {
                 Ok((tcp, address)) => {
+                    self.may_accept().await;
                     let serve = move |monitor: Arc<Self>, slot| async move {
                         monitor.connection(tcp, address, slot).await;
                     };
@@ -124,7 +126,7 @@ impl Monitor {
         let (mut visitor, ip) = (None, address.ip());
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
-            Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
+            Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
                 Ok((stream, peer)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);

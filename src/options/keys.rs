@@ -79,6 +79,7 @@ pub static KEYS: &[Key] = &[
     yes("log_max_num", &["logfile_max_num"]),
     yes("syslog", &[]),
     yes("remote_syslog", &[]),
+    yes("audit_log", &[]),
     yes("watch_files", &[]),
     yes("pid_file", &["pidfile"]),
     yes("ports_file_dir", &[]),
@@ -129,7 +130,7 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
 }
 
 /// Edit distance (Levenshtein); keys are short.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(64).enumerate() {

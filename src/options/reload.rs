@@ -166,6 +166,12 @@ impl Options {
         if !self.monitoring.asks_like(&next.monitoring) {
             lines.push("Reloaded: monitoring".to_owned());
         }
+        match (&self.audit_log, &next.audit_log) {
+            (Some(old), Some(new)) if old.says(new) => {}
+            (_, Some(new)) => lines.push(format!("Reloaded: audit_log = {new}")),
+            (Some(_), None) => lines.push("Reloaded: audit_log = off".to_owned()),
+            (None, None) => {}
+        }
         tls_changes(self.tls.as_ref(), next.tls.as_ref(), new_files, lines);
         let duration = |of: Duration| go_duration(of);
         changed(

@@ -7,6 +7,8 @@
 //! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
 
 pub mod acceptor;
+pub mod client;
+mod codes;
 mod context;
 mod credential;
 mod crl;
@@ -15,6 +17,7 @@ pub mod crypto;
 pub mod dial;
 pub mod error;
 mod expiry;
+pub mod explained;
 mod ffi;
 pub mod fips;
 mod hint;
@@ -41,9 +44,10 @@ mod store;
 pub mod stream;
 pub mod tally;
 mod trust;
+pub mod verdict;
 mod verified;
 
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, Sighting};
 pub use crl::{CrlCheck, CrlTotals};
 pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use expiry::{Clock, OwnCertificate};
@@ -53,7 +57,7 @@ pub use fips::{Evidence, Level, Refusal, VERSION};
 pub use holder::Holder;
 pub use link::Link;
 pub use named::NamePattern;
-pub use peer::{Peer, PeerChain};
+pub use peer::{Peer, PeerCertificate, PeerChain};
 pub use pins::{Pin, Pins};
 pub use policy::Policy;
 pub use provider::Inventory;
@@ -67,3 +71,4 @@ pub use staple::{Note, Slot};
 pub use store::address as store_address;
 pub use stream::{Socket, Stream};
 pub use tally::Tally;
+pub use verdict::Verdict;

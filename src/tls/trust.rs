@@ -93,6 +93,16 @@ impl Trust {
         &self.lists
     }
 
+    /// Are certificates looked up in lists?
+    pub fn checks_lists(&self) -> bool {
+        self.check.is_some()
+    }
+
+    /// Does a list that is missing or out of date refuse nobody?
+    pub fn is_soft(&self) -> bool {
+        self.soft
+    }
+
     /// Makes this the trust of a context, and names the CAs to clients.
     pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<(), SetupError> {
         let failed = |step| move |source| SetupError::Library { step, source };
@@ -307,7 +317,7 @@ fn store(
 
 /// The system's trust store. A vendored library looks for it where nobody put it, so the usual
 /// places are tried.
-fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
+pub(super) fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
     store
         .set_default_paths()
         .map_err(|source| SetupError::Library { step: "the system's roots", source })?;

@@ -7,10 +7,12 @@
 #[path = "../support/mod.rs"]
 mod common;
 
+mod audit_log;
 mod bad_certificates;
 mod certificates;
 mod client;
 mod connections;
+mod explain;
 mod failures;
 mod guard;
 mod hybrid;
@@ -26,6 +28,7 @@ mod ocsp_dial;
 mod ocsp_life;
 mod ocsp_peer;
 mod page;
+mod probe;
 mod process;
 mod raw;
 mod reload;
@@ -36,4 +39,5 @@ mod sni;
 mod storm;
 mod support;
 mod syslog;
+mod systemd;
 mod tls;

@@ -117,9 +117,9 @@ fn own(page: &mut Page, monitor: &Monitor) {
     let alarms = server.alarms.all();
     let help = "What is wrong and waits for somebody to mend it, by kind.";
     let mut family = page.family(Kind::Gauge, "natssl_alarms", help);
-    for kind in AlarmKind::ALL {
-        let count = alarms.iter().filter(|alarm| alarm.kind == kind).count();
-        family.sample(&[("kind", kind.name())], count);
+    for kind in AlarmKind::EXPLAINED.iter().map(|row| row.code) {
+        let count = alarms.iter().filter(|alarm| alarm.kind.name() == kind).count();
+        family.sample(&[("kind", kind)], count);
     }
     let lame_duck = server.is_lame_duck();
     page.gauge("natssl_lame_duck", "1: no new clients, the server will go.", &[], lame_duck);

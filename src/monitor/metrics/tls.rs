@@ -80,7 +80,7 @@ fn handshakes(page: &mut Page, listeners: &[ListenerView]) {
     let help = "Handshakes that failed, by reason.";
     let mut failures = page.family(Kind::Counter, "natssl_tls_handshake_failures", help);
     for view in listeners {
-        for reason in HandshakeError::CODES {
+        for reason in HandshakeError::EXPLAINED.iter().map(|row| row.code) {
             let count = view.handshakes.failures.get(reason).copied().unwrap_or(0);
             failures.sample(&[("listener", view.listener), ("reason", reason)], count);
         }
