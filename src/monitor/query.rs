@@ -157,6 +157,24 @@ pub fn escaped(path: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_path_survives_being_written_and_is_clean_once(path in any::<Vec<u8>>()) {
+            let clean = cleaned(&path);
+            prop_assert!(clean.starts_with(b"/"));
+            prop_assert_eq!(&cleaned(&clean), &clean);
+            prop_assert_eq!(unescape(&escaped(&clean), false), Some(clean));
+        }
+
+        #[test]
+        fn no_query_is_too_odd(text in any::<String>(), name in "[a-z]{0,4}") {
+            let query = Query::new(&text);
+            let _ = (query.boolean(&name), query.integer(&name), query.unsigned(&name));
+            let _ = (query.subs(), query.text(&name));
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_go_reads_them() {
