@@ -52,6 +52,7 @@ pub fn run(judge: &Judge) {
     }
     orders(judge);
     lame_duck(judge);
+    slow_consumer(judge);
 }
 
 /// All queries of one scenario.
@@ -178,6 +179,41 @@ fn direction(values: &[&Value]) -> (bool, bool) {
     let up = values.is_sorted_by_key(|value| key(value));
     let down = values.is_sorted_by_key(|value| std::cmp::Reverse(key(value)));
     (up, down)
+}
+
+/// Where one that does not read is counted.
+fn slow_consumer(judge: &Judge) {
+    let pair = Pair::start("http: \"127.0.0.1:-1\"\nno_system_account: true\nmax_pending: 1MB\n");
+    let (natssl, go) = pair.each(|server| {
+        let connect = |line: &str| {
+            let mut raw = Raw::connect(server.addr());
+            raw.expect_line();
+            raw.send(format!("CONNECT {{\"verbose\":false}}\r\n{line}"));
+            raw.barrier();
+            raw
+        };
+        let get =
+            |path: &str| -> Value { serde_json::from_str(&server.http_get(path).1).expect("JSON") };
+        let _deaf = connect("SUB x 1\r\n");
+        let mut publisher = connect("");
+        let message = format!("PUB x 65536\r\n{}\r\n", "m".repeat(65536));
+        let end = std::time::Instant::now() + PATIENCE;
+        while get("/connz?state=closed")["total"] == 0 {
+            assert!(std::time::Instant::now() < end, "{:?}: nobody is slow", server.kind());
+            (0..20).for_each(|_| assert!(publisher.send(&message)));
+        }
+        let varz = get("/varz");
+        let said = [
+            get("/connz?state=closed")["connections"][0]["reason"].clone(),
+            varz["slow_consumers"].clone(),
+            varz["slow_consumer_stats"].clone(),
+            get("/accstatz")["account_statz"][0]["slow_consumers"].clone(),
+            // How often depends on the run.
+            Value::from(varz["stalled_clients"].as_u64().is_some_and(|stalls| stalls > 0)),
+        ];
+        vec![Exchange::new("slow", said.iter().map(Value::to_string).collect())]
+    });
+    judge.compare("slow_consumer", &natssl, &go);
 }
 
 /// Health of a server that takes no more connections.
