@@ -56,7 +56,7 @@ pub fn run(judge: &Judge) {
 }
 
 /// All queries of one scenario.
-fn trees<'a>(judge: &Judge, scenario: &Scenario, seen: &mut BTreeMap<&'a str, Seen>) {
+fn trees(judge: &Judge, scenario: &Scenario, seen: &mut BTreeMap<&str, Seen>) {
     let pki = Pki::shared();
     let config = scenario.config.replace("{pki}", &pki.dir().display().to_string());
     let config =
