@@ -146,6 +146,28 @@ pub const FAILURE_SOURCES: usize = 1024;
 pub const VERIFIED_FOR: Duration = Duration::from_secs(300);
 pub const VERIFIED_CHAINS: usize = 4096;
 
+/// The audit log: bytes of one file and files kept beside the one in use, by default; the smallest
+/// size, which holds a few dozen records; after how long records are on the disk, by default.
+pub const AUDIT_SIZE: u64 = 100 * 1024 * 1024;
+pub const AUDIT_KEEP: usize = 10;
+pub const AUDIT_SIZE_MIN: u64 = 65_536;
+pub const AUDIT_SYNC: Duration = Duration::from_secs(1);
+/// Records that wait to be written from which on new connections wait, or records are lost.
+pub const AUDIT_QUEUE: usize = 1024;
+/// Records that wait at most: those of connections that were already being set up come on top of
+/// [`AUDIT_QUEUE`]. More are lost, and counted.
+pub const AUDIT_QUEUE_MAX: usize = 65_536;
+/// How long a record waits for others, so that one wake-up of the thread writes several.
+pub const AUDIT_GATHER: Duration = Duration::from_millis(5);
+/// After how long a write that failed is tried again.
+pub const AUDIT_RETRY: Duration = Duration::from_millis(250);
+/// How long the end of the server waits for the last records.
+pub const AUDIT_END: Duration = Duration::from_secs(2);
+/// Bytes of a text in a record that a peer can choose; the rest is cut off.
+pub const AUDIT_TEXT: usize = 1024;
+/// Bytes of a record: no text is longer than [`AUDIT_TEXT`], sixfold where it is escaped.
+pub const AUDIT_LINE: usize = 64 * 1024;
+
 /// How long a start waits for the first staples.
 pub const FIRST_STAPLES: Duration = Duration::from_secs(5);
 /// Answers of responders about peers that are kept; each has one to four thousand octets.

@@ -85,7 +85,7 @@ const FLOORS: [Floor; 5] = [
         ],
     },
     Floor {
-        places: &["net", "monitor", "log", "cli", "audit", "ocsp"],
+        places: &["net", "monitor", "log", "cli", "audit", "audit_log", "ocsp"],
         crates: &[
             // Requests to responders by GET.
             "base64",

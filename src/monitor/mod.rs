@@ -11,6 +11,7 @@ mod jetstream;
 mod links;
 mod patient;
 mod query;
+mod recorded;
 mod reply;
 mod root;
 mod routes;
@@ -62,6 +63,7 @@ impl Monitor {
         loop {
             match listener.accept().await {
                 Ok((tcp, address)) => {
+                    self.may_accept().await;
                     let Some(slot) = slots.take().await else { return };
                     let (monitor, slot) = (Arc::clone(&self), Arc::new(slot));
                     let (give, given) = oneshot::channel();
@@ -94,7 +96,7 @@ impl Monitor {
         let generation = self.server.current();
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
-            Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
+            Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
                 Ok((stream, peer)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);

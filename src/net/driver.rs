@@ -247,6 +247,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn close(&mut self, reason: CloseReason, now: Instant) {
+        self.client.refused(reason, now);
         self.handle.outbound.close(reason);
         self.close_by = Some(now + CLOSE_FLUSH);
     }

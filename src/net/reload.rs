@@ -6,6 +6,7 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
+use crate::audit_log::AuditLog;
 use crate::limits::{FIRST_STAPLES, TICKET_KEY_AGE};
 use crate::log::Logger;
 use crate::ocsp::Ocsp;
@@ -25,6 +26,7 @@ pub struct Reloader {
     /// `natssl` or `nats-server`.
     pub program: String,
     pub logger: Logger,
+    pub audit: Arc<AuditLog>,
     /// `None`: there is no file to read.
     pub reread: Option<Reread>,
     pub server: Arc<Server>,
@@ -171,6 +173,8 @@ impl Reloader {
                 );
             }
         }
+        let trust = contents(&after.acceptor).unwrap_or_default();
+        self.audit.tell("certificates", vec![("sha256", trust.into())]);
         self.ocsp.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
@@ -190,10 +194,14 @@ impl Reloader {
                 digest,
                 "Reloaded server configuration ({digest})"
             ),
-            Err(error) => tracing::error!(
-                event = "server.reload_failed",
-                "Failed to reload server configuration: {error}"
-            ),
+            Err(error) => {
+                tracing::error!(
+                    event = "server.reload_failed",
+                    "Failed to reload server configuration: {error}"
+                );
+                let facts = vec![("outcome", "failed".into()), ("detail", error.into())];
+                self.audit.tell("reload", facts);
+            }
         }
     }
 
@@ -223,6 +231,7 @@ impl Reloader {
             .options
             .changes(&options, self.server.port, new_files)
             .map_err(|refused| refused.to_string())?;
+        let audit = self.audit.prepare(options.audit_log.as_ref()).map_err(|e| e.to_string())?;
         self.ocsp.stapler.prepare(&options, &acceptors, FIRST_STAPLES).await;
         // The last step that can fail.
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
@@ -233,6 +242,8 @@ impl Reloader {
         self.made = Instant::now();
         self.ocsp.follow(&after);
         self.carry_out(&before, &after, &changes);
+        let facts = vec![("outcome", "reloaded".into()), ("config", digest.clone().into())];
+        self.audit.follow(audit, "reload", facts);
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
         // COMPAT: the changes still stand in the old log.
@@ -358,6 +369,7 @@ mod tests {
             ready,
             program: "natssl".into(),
             logger: crate::log::install(),
+            audit: Arc::new(AuditLog::new(ready, Arc::clone(&server))),
             reread: None,
             ocsp: Arc::new(Ocsp::new(&server)),
             server,

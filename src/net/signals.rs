@@ -90,6 +90,7 @@ impl Signals {
                         "Trapped \"user defined signal 1\" signal"
                     );
                     reloader.logger.reopen();
+                    reloader.audit.reopen();
                 }
                 _ = self.user2.recv() => {
                     tracing::info!(

@@ -11,6 +11,7 @@ use crate::server::{Decision, Generation, Outcome, Server, Watched};
 use crate::session::{Handle, Links};
 use crate::tls::ocsp::Staple;
 use crate::tls::revocation::PeerCheck;
+use crate::tls::verdict::{Source, Verdict};
 use crate::tls::{Acceptor, Link, Peer, PeerOcsp, VerifyFailure};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -68,6 +69,23 @@ impl Live {
         }
         admitted?;
         Ok(links.iter().map(|link| self.watch(link, check.ocsp)).collect())
+    }
+
+    /// What is known of the revocation of a client that was admitted, for the audit log. `None`:
+    /// responders had no say.
+    pub fn verdict(&self, acceptor: &Acceptor, peer: &Peer, links: &Links) -> Option<Verdict> {
+        let check = acceptor.peer_check(peer)?;
+        let answer = links.first().and_then(|own| self.peers.current(own, check.ocsp));
+        let by = Source::Ocsp;
+        match answer {
+            Some(answer) => {
+                let age_s = Some(super::peers::now().saturating_sub(answer.this_update));
+                Some(Verdict { by, status: answer.status.text(), age_s })
+            }
+            // The lists had the last word.
+            None if check.has_lists() => None,
+            None => Some(Verdict { by, status: "unknown", age_s: None }),
+        }
     }
 
     /// May we stay connected to a server we dialled? The caller ends the connection if not, and asks

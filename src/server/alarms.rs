@@ -14,6 +14,8 @@ pub enum AlarmKind {
     CertificateExpiry,
     /// A certificate that should be stapled has no staple, or one that is not good.
     OcspStaple,
+    /// The audit log cannot be written: new connections wait, or records are lost.
+    AuditLog,
     /// The proof of the FIPS module failed while the server ran.
     FipsProof,
 }

@@ -7,6 +7,7 @@ mod generation;
 mod proofs;
 mod registry;
 mod statuses;
+pub mod trail;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
 pub use closed::{Closed, SubscriptionFacts};
@@ -25,6 +26,7 @@ use crate::tls::Tally;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+use trail::Trail;
 
 /// The nats-server release this one stands in for.
 pub const COMPATIBLE_VERSION: &str = "2.15.1";
@@ -58,6 +60,8 @@ pub struct Server {
     pub proofs: Proofs,
     /// Of peers' certificates, by responders.
     pub statuses: Statuses,
+    /// What the audit log is told.
+    pub trail: Trail,
     pub registry: Registry,
     generation: RwLock<Arc<Generation>>,
     /// Number of the generation, readable without the lock.
@@ -80,6 +84,7 @@ impl Server {
             alarms: Alarms::default(),
             proofs: Proofs::default(),
             statuses: Statuses::default(),
+            trail: Trail::default(),
             registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),

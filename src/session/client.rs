@@ -86,7 +86,7 @@ pub struct Client {
     ping_sent: Option<Instant>,
     pings_out: u32,
     rtt: Option<(Duration, Instant)>,
-    last_input: Instant,
+    pub(super) last_input: Instant,
 }
 
 impl Client {
@@ -288,6 +288,7 @@ impl Client {
         }
         match user {
             Some(identity) => {
+                self.admit(&identity, self.last_input);
                 self.accept_identity(identity);
                 None
             }

@@ -117,6 +117,7 @@ impl Client {
         self.no_responders = self.connect.no_responders;
         self.handle.headers.store(headers, Ordering::Release);
         self.handle.set_label(self.label(&identity));
+        self.admit(&identity, now);
         self.accept_identity(identity);
         self.start_pinging(now);
         self.send_ok();

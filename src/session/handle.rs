@@ -3,6 +3,7 @@
 use super::activity::{Activity, Moment};
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
+use crate::server::trail::Entry;
 use crate::tls::{Link, Peer};
 use hashbrown::HashMap;
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ pub struct Handle {
     pub takes_async_info: AtomicBool,
     /// What the client's user may do; `None`: everything.
     permissions: RwLock<Option<Arc<Permissions>>>,
+    /// What the audit log was told.
+    pub entry: Entry,
     /// What the handshake established; empty before it and without TLS.
     peer: OnceLock<Arc<Peer>>,
     /// Certificates of the peer that responders are asked about.
@@ -49,6 +52,7 @@ impl Handle {
             headers: AtomicBool::new(false),
             takes_async_info: AtomicBool::new(false),
             permissions: RwLock::new(None),
+            entry: Entry::default(),
             peer: OnceLock::new(),
             links: Mutex::default(),
             label: RwLock::new(format!("{address} - cid:{cid}").into()),

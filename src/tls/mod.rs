@@ -7,6 +7,7 @@
 //! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
 
 pub mod acceptor;
+mod codes;
 mod context;
 mod credential;
 mod crl;
@@ -41,9 +42,10 @@ mod store;
 pub mod stream;
 pub mod tally;
 mod trust;
+pub mod verdict;
 mod verified;
 
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, Sighting};
 pub use crl::CrlCheck;
 pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use expiry::{Clock, OwnCertificate};
@@ -53,7 +55,7 @@ pub use fips::{Evidence, Level, Refusal, VERSION};
 pub use holder::Holder;
 pub use link::Link;
 pub use named::NamePattern;
-pub use peer::{Peer, PeerChain};
+pub use peer::{Peer, PeerCertificate, PeerChain};
 pub use pins::{Pin, Pins};
 pub use policy::Policy;
 pub use provider::Inventory;
@@ -65,3 +67,4 @@ pub use staple::{Note, Slot};
 pub use store::address as store_address;
 pub use stream::{Socket, Stream};
 pub use tally::Tally;
+pub use verdict::Verdict;

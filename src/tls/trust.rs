@@ -93,6 +93,16 @@ impl Trust {
         &self.lists
     }
 
+    /// Are certificates looked up in lists?
+    pub fn checks_lists(&self) -> bool {
+        self.check.is_some()
+    }
+
+    /// Does a list that is missing or out of date refuse nobody?
+    pub fn is_soft(&self) -> bool {
+        self.soft
+    }
+
     /// Makes this the trust of a context, and names the CAs to clients.
     pub fn apply(&self, builder: &mut SslContextBuilder) -> Result<(), SetupError> {
         let failed = |step| move |source| SetupError::Library { step, source };

@@ -5,6 +5,7 @@ mod dev;
 mod fips;
 mod passwd;
 mod pki;
+mod verify_log;
 
 use clap::{Parser, Subcommand};
 use natssl::tls::{Ready, Refusal};
@@ -18,7 +19,8 @@ pub const SUMMARY: &str = "\nnatssl flags:\n        \
     natssl pki init|server|client        Make development certificates in a folder\n    \
     natssl passwd                        Hash a password for the configuration\n    \
     natssl fips check                    Is FIPS mode in force, and how is that known?\n    \
-    natssl audit -c FILE                 What is wrong with a configuration, by named profiles?\n";
+    natssl audit -c FILE                 What is wrong with a configuration, by named profiles?\n    \
+    natssl audit verify-log FILE...      Is an audit log whole?\n";
 
 #[derive(Parser)]
 #[command(name = "natssl", disable_version_flag = true)]

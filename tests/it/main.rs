@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod common;
 
+mod audit_log;
 mod bad_certificates;
 mod certificates;
 mod client;
