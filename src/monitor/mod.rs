@@ -10,7 +10,7 @@ mod healthz;
 mod jetstream;
 mod links;
 mod patient;
-mod query;
+pub mod query;
 mod recorded;
 mod reply;
 mod root;
