@@ -27,6 +27,7 @@ mod raw;
 mod reload;
 mod resumption;
 mod revocation;
+mod secrets;
 mod sni;
 mod storm;
 mod support;
