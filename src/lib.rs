@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   4  binary   main.rs, tools/                           arguments, exit code
-//!   3  tasks    net/ monitor/ log/ cli/ audit/            tokio, sockets, timers, files, signals, HTTP
+//!   3  tasks    net/ monitor/ log/ cli/ audit/ audit_log/ tokio, sockets, timers, files, signals, HTTP
 //!   2  state    options/ auth/ account/ session/ server/  what the server knows and decides
 //!   1  seam     tls/                                      every cryptographic decision and call
 //!   0  ground   proto/ subject/ conf/ limits.rs secret.rs explained.rs
@@ -14,6 +14,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod audit_log;
 pub mod auth;
 pub mod cli;
 pub mod conf;

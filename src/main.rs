@@ -4,6 +4,7 @@
 
 mod tools;
 
+use natssl::audit_log;
 use natssl::cli::{self, CliError, Invocation};
 use natssl::conf;
 use natssl::limits;
@@ -117,6 +118,8 @@ fn serve(ready: Ready, program: &str, flags: &Flags) -> ExitCode {
     };
     if checking {
         let sound = options.check().and_then(|()| acceptors::load(ready, &options).map(drop));
+        let audit = audit_log::check(ready, options.audit_log.as_ref());
+        let sound = sound.and_then(|()| audit.map_err(|error| error.to_string()));
         if let Err(text) = sound {
             return failed(&text);
         }

@@ -37,3 +37,8 @@ fn hello() {
 fn ocsp() {
     run("ocsp", natssl::tls::ocsp::fuzz_one);
 }
+
+#[test]
+fn cache() {
+    run("cache", natssl::ocsp::cache_file::fuzz_one);
+}

@@ -85,7 +85,7 @@ const FLOORS: [Floor; 5] = [
         ],
     },
     Floor {
-        places: &["net", "monitor", "log", "cli", "audit", "explain", "ocsp", "probe"],
+        places: &["net", "monitor", "log", "cli", "audit", "audit_log", "explain", "ocsp", "probe"],
         crates: &[
             // Requests to responders by GET.
             "base64",

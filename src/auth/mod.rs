@@ -27,6 +27,33 @@ pub struct Identity {
     pub permissions: Option<Arc<Permissions>>,
 }
 
+/// By what a client was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Nobody had to say who he is.
+    Open,
+    Token,
+    Password,
+    Certificate,
+    /// The user that its certificate names has a password, too.
+    CertificateAndPassword,
+    /// It said nothing, and there is a `no_auth_user`.
+    NoAuthUser,
+}
+
+impl Method {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Open => "none",
+            Self::Token => "token",
+            Self::Password => "password",
+            Self::Certificate => "certificate",
+            Self::CertificateAndPassword => "certificate_and_password",
+            Self::NoAuthUser => "no_auth_user",
+        }
+    }
+}
+
 /// How a CONNECT came in.
 pub struct Arrival<'a> {
     /// Names the connection in the log.
@@ -99,11 +126,21 @@ impl Auth {
         users.find(name).map(KnownUser::identity)
     }
 
+    /// By what a client was let in. `maps`: the listener maps certificates to users; `said`: it named
+    /// itself; `password`: one was asked for, and was right.
+    pub fn method(&self, maps: bool, said: bool, password: bool) -> Method {
+        match &self.rule {
+            Rule::Open => Method::Open,
+            Rule::Token(_) => Method::Token,
+            Rule::Users(_, Some(_)) if maps && password => Method::CertificateAndPassword,
+            Rule::Users(_, Some(_)) if maps => Method::Certificate,
+            Rule::Users(..) if !said && self.no_auth_user.is_some() => Method::NoAuthUser,
+            Rule::Users(..) | Rule::Single { .. } => Method::Password,
+        }
+    }
+
     pub fn decide(&self, connect: &ConnectOptions, arrival: &Arrival<'_>) -> Decision {
-        let nothing_said = connect.user.is_empty()
-            && connect.pass.is_empty()
-            && connect.auth_token.is_empty()
-            && connect.nkey.is_empty();
+        let nothing_said = !connect.names_somebody();
         let check = |user: &KnownUser| Decision::Check {
             identity: user.identity(),
             stored: user.password.clone(),

@@ -2,11 +2,12 @@
 
 use super::failures::{self, Failures};
 use super::{driver, recheck};
+use crate::auth::Method;
 use crate::limits::ACCEPT_BACKOFF;
 use crate::ocsp::Live;
 use crate::server::{Generation, Server};
-use crate::session::{Client, CloseReason, Handle};
-use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Socket, Stream};
+use crate::session::{Client, CloseReason, Handle, Moment};
+use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Sighting, Socket, Stream};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,7 +68,10 @@ impl Listener {
             match tcp.accept().await {
                 Ok((stream, address)) => {
                     pause = ACCEPT_BACKOFF.0;
-                    tokio::spawn(Arc::clone(&self).connection(stream, address));
+                    let arrived = Instant::now();
+                    // Nobody comes in whom the audit log could not tell of.
+                    std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
+                    tokio::spawn(Arc::clone(&self).connection(stream, address, arrived));
                 }
                 Err(error) => {
                     tracing::error!(
@@ -108,7 +112,7 @@ impl Listener {
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr) {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr, arrived: Instant) {
         let server = &self.server;
         // Messages are gathered before they are written; waiting for more would only add delay.
         let _ = tcp.set_nodelay(true);
@@ -116,7 +120,8 @@ impl Listener {
         // A handshake ends under the generation it began with; the session looks at newer ones.
         let generation = server.current();
         let options = &generation.options;
-        let handle = Arc::new(Handle::new(cid, address, options.max_pending));
+        let handle = Arc::new(Handle::new(cid, address, options.max_pending, now()));
+        handle.entry.arrive(arrived);
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(
             event = "client.connected",
@@ -129,6 +134,9 @@ impl Listener {
                 CloseReason::CertificateRefused
             }
             Ok(stream) => {
+                if !generation.auth.required() {
+                    server.record_accepted(&handle, "", Method::Open, Instant::now());
+                }
                 let session = (Arc::clone(server), Arc::clone(&handle));
                 let client = Client::new(session.0, generation, session.1, Instant::now());
                 driver::run(stream, client, Arc::clone(server), self.ready).await
@@ -138,7 +146,8 @@ impl Listener {
                 refused.reason
             }
         };
-        server.registry.remove(cid, reason);
+        server.record_refused(&handle, reason, "", Instant::now());
+        server.registry.close(&handle, reason, now());
         tracing::debug!(
             event = "client.closed",
             client = &*handle.label(),
@@ -174,14 +183,17 @@ impl Listener {
                 return Ok(Stream::Plain(socket));
             }
             if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+                self.server.record_throttled(handle, Instant::now());
                 let text = "Connection throttling is active. Please try again later.";
                 return Err(self.turn_away(&mut socket, text).await);
             }
         } else if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+            self.server.record_throttled(handle, Instant::now());
             return Err(Refused { reason: CloseReason::MaxConnectionsExceeded });
         }
         let mut stream = self.handshake(acceptor, socket, handle).await?;
         if tls_first {
+            handle.activity.tls_first.store(true, Ordering::Relaxed);
             let mut info = self.server.info_for(generation, handle);
             info.tls_required = true;
             write_all(&mut stream, &info.line()).await?;
@@ -268,12 +280,24 @@ impl Listener {
             client = &*handle.label(),
             "Starting TLS client connection handshake"
         );
-        match acceptor.accept(socket, &self.gate).await {
-            Ok((mut stream, peer)) => {
+        let mut sighting = self.server.trail.is_on().then(Sighting::default);
+        match acceptor.accept_watched(socket, &self.gate, sighting.as_mut()).await {
+            Ok((mut stream, mut peer)) => {
                 match self.peers.admit(acceptor, &peer).await {
-                    Ok(links) => handle.set_links(links),
+                    Ok(links) => {
+                        if sighting.is_some()
+                            && let Some(verdict) = self.peers.verdict(acceptor, &peer, &links)
+                        {
+                            peer.revocation = Some(verdict);
+                        }
+                        handle.set_links(links);
+                    }
                     Err(refused) => {
-                        self.refuse(&mut stream, acceptor, handle, refused.into()).await;
+                        let error = HandshakeError::from(refused);
+                        let failed = Some(peer);
+                        let sighting = Sighting { server_name: None, failed, proven: true };
+                        self.server.record_failed(handle, &error, sighting, Instant::now());
+                        self.refuse(&mut stream, acceptor, handle, error).await;
                         return Err(Refused { reason: CloseReason::TlsHandshakeFailure });
                     }
                 }
@@ -307,6 +331,8 @@ impl Listener {
             }
             Err(error) => {
                 self.server.handshakes.clients.failed(&error);
+                let sighting = sighting.unwrap_or_default();
+                self.server.record_failed(handle, &error, sighting, Instant::now());
                 self.log_failure(handle, &error);
                 Err(Refused { reason: CloseReason::TlsHandshakeFailure })
             }
@@ -367,6 +393,10 @@ impl Listener {
             );
         }
     }
+}
+
+fn now() -> Moment {
+    Moment { wall: jiff::Timestamp::now(), clock: Instant::now() }
 }
 
 async fn write_all(stream: &mut Stream<TcpStream>, data: &[u8]) -> Result<(), Refused> {

@@ -71,6 +71,7 @@ pub fn close(handle: &Handle, failure: &VerifyFailure) {
         hint,
         "TLS certificate no longer accepted: {reason}{whose} (hint: {hint})"
     );
+    handle.entry.withdraw(failure);
     handle.outbound.text(&write::error("TLS Certificate No Longer Accepted"));
     handle.outbound.close(CloseReason::CertificateRefused);
 }

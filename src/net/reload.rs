@@ -6,7 +6,8 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
-use crate::limits::TICKET_KEY_AGE;
+use crate::audit_log::AuditLog;
+use crate::limits::{FIRST_STAPLES, TICKET_KEY_AGE};
 use crate::log::Logger;
 use crate::ocsp::Ocsp;
 use crate::options::Options;
@@ -25,6 +26,7 @@ pub struct Reloader {
     /// `natssl` or `nats-server`.
     pub program: String,
     pub logger: Logger,
+    pub audit: Arc<AuditLog>,
     /// `None`: there is no file to read.
     pub reread: Option<Reread>,
     pub server: Arc<Server>,
@@ -39,7 +41,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Looks at the files that TLS is made of, and takes over what is new, complete and matching.
-    pub fn look(&mut self, now: Instant) {
+    pub async fn look(&mut self, now: Instant) {
         let before = self.server.current();
         let paths = before.options.watched_files();
         if paths.is_empty() {
@@ -62,7 +64,7 @@ impl Reloader {
                 }
                 self.alarm(AlarmKind::TlsFiles, Vec::new());
                 self.watch.loaded(stamps);
-                self.rotate(&before, acceptors);
+                self.rotate(&before, acceptors).await;
             }
             Err(error) => {
                 let say = self.watch.failed(stamps, now);
@@ -143,10 +145,11 @@ impl Reloader {
         self.alarm(AlarmKind::CertificateExpiry, ending);
     }
 
-    fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
+    async fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
         if contents(&before.acceptor) == contents(&acceptors.clients) {
             return;
         }
+        self.ocsp.stapler.prepare(&before.options, &acceptors, FIRST_STAPLES).await;
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
         let served = |generation: &Generation| {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
@@ -170,6 +173,8 @@ impl Reloader {
                 );
             }
         }
+        let trust = contents(&after.acceptor).unwrap_or_default();
+        self.audit.tell("certificates", vec![("sha256", trust.into())]);
         self.ocsp.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
@@ -179,8 +184,8 @@ impl Reloader {
     }
 
     /// SIGHUP. Returns whether the new configuration holds now.
-    pub fn reload(&mut self) -> bool {
-        let outcome = self.try_reload();
+    pub async fn reload(&mut self) -> bool {
+        let outcome = self.try_reload().await;
         let good = outcome.is_ok();
         match outcome {
             Ok(digest) if digest.is_empty() => {
@@ -191,16 +196,20 @@ impl Reloader {
                 digest,
                 "Reloaded server configuration ({digest})"
             ),
-            Err(error) => tracing::error!(
-                event = "server.reload_failed",
-                "Failed to reload server configuration: {error}"
-            ),
+            Err(error) => {
+                tracing::error!(
+                    event = "server.reload_failed",
+                    "Failed to reload server configuration: {error}"
+                );
+                let facts = vec![("outcome", "failed".into()), ("detail", error.into())];
+                self.audit.tell("reload", facts);
+            }
         }
         good
     }
 
     /// Returns the digest of what holds now.
-    fn try_reload(&mut self) -> Result<String, String> {
+    async fn try_reload(&mut self) -> Result<String, String> {
         let Some(reread) = &self.reread else {
             return Err(
                 "can only reload config when a file is provided using -c or --config".to_owned()
@@ -225,6 +234,8 @@ impl Reloader {
             .options
             .changes(&options, self.server.port, new_files)
             .map_err(|refused| refused.to_string())?;
+        let audit = self.audit.prepare(options.audit_log.as_ref()).map_err(|e| e.to_string())?;
+        self.ocsp.stapler.prepare(&options, &acceptors, FIRST_STAPLES).await;
         // The last step that can fail.
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
         let digest = options.config_digest.clone();
@@ -234,6 +245,8 @@ impl Reloader {
         self.made = Instant::now();
         self.ocsp.follow(&after);
         self.carry_out(&before, &after, &changes);
+        let facts = vec![("outcome", "reloaded".into()), ("config", digest.clone().into())];
+        self.audit.follow(audit, "reload", facts);
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
         // COMPAT: the changes still stand in the old log.
@@ -359,6 +372,7 @@ mod tests {
             ready,
             program: "natssl".into(),
             logger: crate::log::install(),
+            audit: Arc::new(AuditLog::new(ready, Arc::clone(&server))),
             reread: None,
             ocsp: Arc::new(Ocsp::new(&server)),
             server,
@@ -399,8 +413,8 @@ mod tests {
     }
 
     /// Real ones lock themselves after a few wrong PINs; here a file that is gone refuses.
-    #[test]
-    fn a_token_that_refuses_is_not_asked_again_and_again() {
+    #[tokio::test]
+    async fn a_token_that_refuses_is_not_asked_again_and_again() {
         let ready = crate::tls::start().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let CertificateFiles::Pem { certificate, key } = write_pair(ready, folder.path()) else {
@@ -425,10 +439,10 @@ mod tests {
         std::fs::rename(&key, &away).unwrap();
         // Not the stamps of the files: as if one had changed.
         reloader.watch = Watch::default();
-        reloader.look(start);
+        reloader.look(start).await;
         assert!(reloader.watch.is_failing());
         std::fs::rename(&away, &key).unwrap();
-        reloader.look(start + hour);
+        reloader.look(start + hour).await;
         assert!(reloader.watch.is_failing(), "no file changed");
     }
 }

@@ -84,7 +84,7 @@ impl Signals {
                         "Trapped \"hangup\" signal"
                     );
                     systemd.reloading();
-                    let good = reloader.reload();
+                    let good = reloader.reload().await;
                     let status = systemd::status(&reloader.server);
                     let failed = if good { "" } else { "The last reload failed, see the log; " };
                     systemd.ready(&format!("{failed}{status}"));
@@ -96,6 +96,7 @@ impl Signals {
                         "Trapped \"user defined signal 1\" signal"
                     );
                     reloader.logger.reopen();
+                    reloader.audit.reopen();
                 }
                 _ = self.user2.recv() => {
                     tracing::info!(
@@ -119,7 +120,7 @@ impl Signals {
                     reloader.renew(now.into_std());
                     reloader.look_at_clock();
                 }
-                now = look.tick() => reloader.look(now.into_std()),
+                now = look.tick() => reloader.look(now.into_std()).await,
                 Ok(reason) = &mut unproven => return Err(reason),
                 Ok(reason) = &mut unstapled => {
                     tracing::error!(event = "ocsp.staple.required", "{reason}");

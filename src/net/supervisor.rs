@@ -10,6 +10,7 @@ pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
 use super::systemd::{self, Notifier};
+use crate::audit_log::{AuditLog, Facts};
 use crate::limits::FIRST_STAPLES;
 use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
@@ -145,6 +146,9 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     }
     let acceptor = acceptors.clients.clone();
     let server = Arc::new(Server::new(identity, options.clone(), address.port(), acceptors));
+    let audit = Arc::new(AuditLog::new(start.ready, Arc::clone(&server)));
+    let prepared = audit.prepare(options.audit_log.as_ref()).map_err(|e| fatal(e.to_string()))?;
+    audit.follow(prepared, "start", start_facts(start.ready, &server, address));
     let monitors = start_monitors(&server, start.ready).await?;
     tracing::info!(
         event = "listener.up",
@@ -200,6 +204,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         ready: start.ready,
         program: start.program,
         logger: start.logger,
+        audit: Arc::clone(&audit),
         reread: start.reread,
         server: Arc::clone(&server),
         files,
@@ -237,6 +242,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), gone).await;
     ocsp.end();
+    audit.stop(end.as_ref().map_or_else(String::as_str, |()| "shutdown"));
     tracing::info!(event = "server.stopped", "Server Exiting..");
     end.map_err(StartError::Unproven)
 }
@@ -289,6 +295,21 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
             options.config_digest
         );
     }
+}
+
+/// What the audit log says of a start.
+fn start_facts(ready: Ready, server: &Server, address: std::net::SocketAddr) -> Facts {
+    let generation = server.current();
+    vec![
+        ("server_id", server.identity.id.clone().into()),
+        ("server_name", generation.info().server_name.clone().into()),
+        ("address", address.to_string().into()),
+        ("pid", std::process::id().into()),
+        ("version", VERSION.into()),
+        ("openssl", ready.inventory().library.clone().into()),
+        ("fips", crate::tls::fips_in_force().into()),
+        ("config", generation.options.config_digest.clone().into()),
+    ]
 }
 
 /// The start line of the fips build. Every acceptor that exists has passed its rehearsal.

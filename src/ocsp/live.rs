@@ -11,6 +11,7 @@ use crate::server::{Decision, Generation, Outcome, Server, Watched};
 use crate::session::{Handle, Links};
 use crate::tls::ocsp::Staple;
 use crate::tls::revocation::PeerCheck;
+use crate::tls::verdict::{Source, Verdict};
 use crate::tls::{Acceptor, Link, Peer, PeerOcsp, VerifyFailure};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -56,7 +57,7 @@ impl Live {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// May a peer come in whose handshake is done? Returns what is to be asked while it is connected.
+    /// May a client come in whose handshake is done? Returns what is to be asked while it is connected.
     pub async fn admit(&self, acceptor: &Acceptor, peer: &Peer) -> Result<Links, Refused> {
         let Some(check) = acceptor.peer_check(peer) else { return Ok(Links::default()) };
         let links = self.links(&check).map_err(Refused::Chain)?;
@@ -68,6 +69,30 @@ impl Live {
         }
         admitted?;
         Ok(links.iter().map(|link| self.watch(link, check.ocsp)).collect())
+    }
+
+    /// What is known of the revocation of a client that was admitted, for the audit log. `None`:
+    /// responders had no say.
+    pub fn verdict(&self, acceptor: &Acceptor, peer: &Peer, links: &Links) -> Option<Verdict> {
+        let check = acceptor.peer_check(peer)?;
+        let answer = links.first().and_then(|own| self.peers.current(own, check.ocsp));
+        let by = Source::Ocsp;
+        match answer {
+            Some(answer) => {
+                let age_s = Some(super::peers::now().saturating_sub(answer.this_update));
+                Some(Verdict { by, status: answer.status.text(), age_s })
+            }
+            // The lists had the last word.
+            None if check.has_lists() => None,
+            None => Some(Verdict { by, status: "unknown", age_s: None }),
+        }
+    }
+
+    /// May we stay connected to a server we dialled? The caller ends the connection if not, and asks
+    /// again when it likes: `Links` are for connections of clients.
+    pub async fn admit_server(&self, check: &PeerCheck<'_>) -> Result<Decision, Refused> {
+        let links = self.links(check).map_err(Refused::Chain)?;
+        self.peers.admit(check, &links).await
     }
 
     /// The certificates of a peer; one that is known is taken as it is.
@@ -255,7 +280,7 @@ impl Live {
     }
 
     fn judge_by_lists(&self, handle: &Handle, check: &PeerCheck<'_>) {
-        if let Err(failure) = check.by_lists() {
+        if let Err(failure) = check.by_lists_again() {
             self.close(handle, &failure);
         }
     }

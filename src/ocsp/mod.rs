@@ -2,7 +2,7 @@
 //! of peers.
 //!
 //! Reading order for staples: [`fetch`] (one question to one responder), [`store`] (answers on disk,
-//! under nats-server's names), [`keeper`] (a task for each certificate). For peers: [`peers`] (the
+//! under nats-server's names), [`keeper`] (which certificates), [`task`] (one of them). For peers: [`peers`] (the
 //! verdict), [`live`] (again, while they are connected), [`keep`], [`cache_file`] and [`s2`] (answers
 //! on disk, as nats-server has them), [`advisory`]. What an answer is worth is decided in `tls::ocsp`;
 //! handshakes take what lies in `tls::staple` and wait for nothing.
@@ -16,6 +16,7 @@ mod live;
 mod peers;
 pub mod s2;
 pub mod store;
+mod task;
 
 pub use keeper::Stapler;
 pub use live::Live;

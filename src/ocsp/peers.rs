@@ -8,7 +8,7 @@ use super::fetch::{self, FetchError};
 use crate::limits::OCSP_QUESTIONS;
 use crate::server::{Decision, Kept, Outcome, Server};
 use crate::tls::ocsp::{OcspError, Staple, Status};
-use crate::tls::revocation::PeerCheck;
+use crate::tls::revocation::{PeerCheck, Side};
 use crate::tls::{HandshakeError, Link, PeerOcsp, VerifyFailure};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +42,7 @@ pub struct LinkFailure {
 #[derive(Clone, Debug)]
 pub enum Refused {
     /// By a responder, because of this certificate: its name and its SHA-256.
-    Ocsp { failure: LinkFailure, certificate: (String, String) },
+    Ocsp { side: Side, failure: LinkFailure, certificate: (String, String) },
     /// By a list, or because the chain is no longer good.
     Chain(VerifyFailure),
 }
@@ -52,8 +52,8 @@ impl Refused {
     pub fn as_verify_failure(&self) -> VerifyFailure {
         match self {
             Self::Chain(failure) => failure.clone(),
-            Self::Ocsp { failure, certificate } => VerifyFailure {
-                reason: format!("client not OCSP valid: {}", failure.reason),
+            Self::Ocsp { side, failure, certificate } => VerifyFailure {
+                reason: format!("{} not OCSP valid: {}", side.text(), failure.reason),
                 certificate: Some(certificate.clone()),
             },
         }
@@ -64,7 +64,8 @@ impl From<Refused> for HandshakeError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Chain(failure) => Self::Verify(failure),
-            Refused::Ocsp { failure, certificate: (name, sha256) } => Self::NotOcspValid {
+            Refused::Ocsp { side, failure, certificate: (name, sha256) } => Self::NotOcspValid {
+                side,
                 reason: format!("{} ({name} SHA-256: {sha256})", failure.reason),
             },
         }
@@ -105,7 +106,8 @@ impl Peers {
     ) -> Result<Decision, Refused> {
         tracing::debug!(
             event = "ocsp.peer.chain",
-            "Peer OCSP enabled: 1 TLS client chain(s) will be evaluated"
+            "Peer OCSP enabled: 1 TLS {} chain(s) will be evaluated",
+            check.side.text()
         );
         tracing::debug!(event = "ocsp.peer.chain", "Chain [0]: {} total link(s)", links.len() + 1);
         let eligible = links.iter().filter(|link| !link.responders.is_empty()).count();
@@ -142,7 +144,7 @@ impl Peers {
                     super::advisory::link_invalid(&self.server, link, &links[0], &failure.reason);
                     self.decided(Decision::Refused);
                     let certificate = (link.name.clone(), link.sha256.clone());
-                    return Err(Refused::Ocsp { failure, certificate });
+                    return Err(Refused::Ocsp { side: check.side, failure, certificate });
                 }
                 Err(failure) => open = open.or(Some((link, failure))),
             }
@@ -190,8 +192,12 @@ impl Peers {
             let failure = LinkFailure::new(Outcome::NoResponder, "Certificate names no responder");
             return self.excused(link, policy, failure);
         }
-        let (cached, was_revoked) = self.remembered(link, policy);
-        let verdict = match cached {
+        let stapled = self.stapled(link, check);
+        let (cached, was_revoked) = match &stapled {
+            Some(_) => (None, false),
+            None => self.remembered(link, policy),
+        };
+        let verdict = match stapled.or(cached) {
             Some(answer) => judge(&answer),
             None => match self.ask(link, policy).await {
                 Asked::Answer(answer, _) => self.judge_new(link, &answer, policy),
@@ -304,6 +310,18 @@ impl Peers {
         let name = &link.name;
         self.warn(format!("OCSP verify fail for [{name}] but WarnOnly is true so allowing"));
         Ok(Decision::Excused)
+    }
+
+    /// What the peer itself sent along, where it counts: it spares a question. One that does not count
+    /// is as if there were none.
+    fn stapled(&self, link: &Link, check: &PeerCheck<'_>) -> Option<Arc<Staple>> {
+        let staple = check.staple.filter(|_| link.depth == 0)?;
+        let answer = link.subject.read(staple).ok()?;
+        answer.counts_at(now(), check.ocsp.tolerance).ok()?;
+        let answer = Arc::new(answer);
+        self.keep(link, &answer);
+        // Whoever staples what was good before it was revoked does not hide what is known since.
+        Some(self.current(link, check.ocsp).unwrap_or(answer))
     }
 
     /// An answer that is kept and still counts; and whether one said "revoked", counting or not.

@@ -78,6 +78,7 @@ pub static KEYS: &[Key] = &[
     yes("log_max_num", &["logfile_max_num"]),
     yes("syslog", &[]),
     yes("remote_syslog", &[]),
+    yes("audit_log", &[]),
     yes("watch_files", &[]),
     yes("pid_file", &["pidfile"]),
     yes("ports_file_dir", &[]),

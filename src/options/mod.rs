@@ -3,6 +3,7 @@
 //! An [`Options`] that exists is usable. No text, no files and no sockets here; `conf` made the
 //! values, `net` and `tls` open what they name.
 
+pub mod audit_log;
 mod auth;
 mod check;
 mod flags;
@@ -23,6 +24,7 @@ pub use log_format::LogFormat;
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
 
+use self::audit_log::AuditLogOptions;
 use self::ocsp::OcspOptions;
 use self::ocsp_peer::OcspCache;
 use crate::auth::Mapping;
@@ -87,6 +89,8 @@ pub struct Options {
     pub log_max_num: i64,
     pub syslog: bool,
     pub remote_syslog: String,
+    /// Where handshakes and authentications are recorded.
+    pub audit_log: Option<AuditLogOptions>,
     pub pid_file: String,
     pub ports_file_dir: String,
     pub tls: Option<Settings>,
@@ -148,6 +152,7 @@ impl Default for Options {
             log_max_num: 0,
             syslog: false,
             remote_syslog: String::new(),
+            audit_log: None,
             pid_file: String::new(),
             ports_file_dir: String::new(),
             tls: None,

@@ -158,6 +158,12 @@ impl Options {
         changed(lines, "log_format", &self.log_format, &next.log_format);
         changed(lines, "syslog", &self.syslog, &next.syslog);
         changed(lines, "remote_syslog", &self.remote_syslog, &next.remote_syslog);
+        match (&self.audit_log, &next.audit_log) {
+            (Some(old), Some(new)) if old.says(new) => {}
+            (_, Some(new)) => lines.push(format!("Reloaded: audit_log = {new}")),
+            (Some(_), None) => lines.push("Reloaded: audit_log = off".to_owned()),
+            (None, None) => {}
+        }
         tls_changes(self.tls.as_ref(), next.tls.as_ref(), new_files, lines);
         let duration = |of: Duration| go_duration(of);
         changed(

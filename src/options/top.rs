@@ -201,6 +201,7 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
         "log_max_num" => options.log_max_num = integer(item)?,
         "syslog" => options.syslog = boolean(item)?,
         "remote_syslog" => options.remote_syslog = string(item)?,
+        "audit_log" => options.audit_log = super::audit_log::read(entry)?,
         "pid_file" => options.pid_file = string(item)?,
         "ports_file_dir" => options.ports_file_dir = string(item)?,
         "authorization" => auth::read(item, &mut options.auth, problems),

@@ -56,6 +56,16 @@ impl Default for ConnectOptions {
     }
 }
 
+impl ConnectOptions {
+    /// Does the client say who it is?
+    pub fn names_somebody(&self) -> bool {
+        !(self.user.is_empty()
+            && self.pass.is_empty()
+            && self.auth_token.is_empty()
+            && self.nkey.is_empty())
+    }
+}
+
 /// Why a CONNECT cannot be read. Never shows a value, only its key: values may be secrets.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ConnectError {

@@ -15,6 +15,8 @@ pub enum AlarmKind {
     CertificateExpiry,
     /// A certificate that should be stapled has no staple, or one that is not good.
     OcspStaple,
+    /// The audit log cannot be written: new connections wait, or records are lost.
+    AuditLog,
     /// The proof of the FIPS module failed while the server ran.
     FipsProof,
 }
@@ -31,6 +33,10 @@ explained! { AlarmKind {
         "A certificate that should be stapled has no staple, or one that does not say good.",
         "Look whether the responder answers: openssl ocsp -issuer CA -cert CERT -url URL. If it says \
          revoked, replace the certificate. See docs/ocsp.md.";
+    Self::AuditLog => "audit_log", "audit log",
+        "The audit log cannot be written: new connections wait, or records are lost.",
+        "The alarm says why. Make room, or put the folder right: writing goes on by itself. See \
+         docs/audit-log.md.";
     Self::FipsProof => "fips_proof", "FIPS 140-3 mode is no longer proven",
         "The proof of the FIPS module failed while the server ran.",
         "The server ends with 78, unless 'recheck' in fips.conf says otherwise. natssl fips check \

@@ -113,6 +113,13 @@ impl Lists {
         }
     }
 
+    /// When the newest list of `certificate`'s issuer was made, in seconds since 1970; `None`: there
+    /// is none, or OpenSSL checks.
+    pub fn updated(&self, certificate: &X509Ref, issuer: &X509Ref) -> Option<i64> {
+        let lists = self.for_openssl.is_empty().then_some(&self.plain)?;
+        crl_index::updated(lists, certificate, issuer)
+    }
+
     /// `serial 0A, reason key compromise, since 2026-11-20T…Z`, for the log.
     pub fn describe(&self, certificate: &X509Ref) -> Option<String> {
         crl_index::describe(&self.plain, certificate)

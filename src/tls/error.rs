@@ -6,6 +6,7 @@ use super::crl::CrlError;
 use super::fips::Level;
 use super::hint;
 use super::profile::Profile;
+use super::revocation::Side;
 use super::settings::NamedSettings;
 use super::sniff::ClientHello;
 use crate::conf::Position;
@@ -303,8 +304,9 @@ pub enum HandshakeError {
     NoClientCertificate,
     /// The client's certificate was refused.
     Verify(VerifyFailure),
-    /// A responder was asked about the client, and the client was refused.
+    /// A responder was asked about the peer, and the peer was refused.
     NotOcspValid {
+        side: Side,
         reason: String,
     },
     /// The handshake was good, but the client's key is not among the pinned ones. `key`: its pin;
@@ -468,7 +470,9 @@ impl fmt::Display for HandshakeError {
                 }
             }
             // COMPAT: nats-server says no more; the reason is natssl's.
-            Self::NotOcspValid { reason } => write!(f, "client not OCSP valid: {reason}"),
+            Self::NotOcspValid { side, reason } => {
+                write!(f, "{} not OCSP valid: {reason}", side.text())
+            }
             Self::NotPinned { .. } => f.write_str("certificate not pinned"),
             Self::Version { offered, .. } => {
                 write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))

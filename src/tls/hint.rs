@@ -86,7 +86,7 @@ impl HandshakeError {
                 "give the client a certificate and key ('verify' is on), or take 'verify' out"
             }
             Self::Verify(failure) => failure.hint(),
-            Self::NotOcspValid { reason } => not_ocsp_valid(reason),
+            Self::NotOcspValid { reason, .. } => not_ocsp_valid(reason),
             Self::NotPinned { key: Some(key) } => {
                 return format!("to let this key in, add {key} to 'pinned_certs'");
             }

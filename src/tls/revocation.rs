@@ -55,19 +55,41 @@ impl Default for PeerOcsp {
     }
 }
 
+/// Which side of a connection is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Who connected to us.
+    Client,
+    /// Whom we connected to.
+    Server,
+}
+
+impl Side {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// What is to be asked about one peer.
 pub struct PeerCheck<'a> {
+    pub side: Side,
     pub ocsp: &'a PeerOcsp,
-    trust: &'a Trust,
-    chain: &'a PeerChain,
+    pub(super) trust: &'a Trust,
+    pub(super) chain: &'a PeerChain,
     /// Decides where responders leave it open.
-    lists: Option<&'a Arc<Trust>>,
+    pub(super) lists: Option<&'a Arc<Trust>>,
+    /// The answer the peer sent along about its own certificate, DER. What it is worth is seen when
+    /// it is looked at.
+    pub staple: Option<&'a [u8]>,
 }
 
 impl PeerCheck<'_> {
     /// The certificates to ask about; it costs a verification of the chain.
     pub fn links(&self) -> Result<Vec<Link>, VerifyFailure> {
-        self.trust.links(self.chain)
+        self.trust.links(self.chain, self.side == Side::Client)
     }
 
     /// Do lists decide where responders leave it open?
@@ -75,8 +97,13 @@ impl PeerCheck<'_> {
         self.lists.is_some()
     }
 
-    /// What the lists say. Without lists, nothing is said against the peer.
+    /// What the lists say of somebody who comes. Without lists, nothing is said against the peer.
     pub fn by_lists(&self) -> Result<(), VerifyFailure> {
+        self.lists.map_or(Ok(()), |lists| lists.verified_chain(self.chain, false).map(drop))
+    }
+
+    /// What they say of somebody who is here: as at any change of CAs and CRLs.
+    pub fn by_lists_again(&self) -> Result<(), VerifyFailure> {
         self.lists.map_or(Ok(()), |lists| lists.recheck(self.chain))
     }
 }
@@ -87,7 +114,8 @@ impl Acceptor {
         let profile = self.profile_of(peer);
         let ocsp = profile.ocsp_peer.as_ref()?;
         let (trust, chain) = (profile.trust.as_ref()?, peer.chain.as_ref()?);
-        Some(PeerCheck { ocsp, trust, chain, lists: profile.lists.as_ref() })
+        let lists = profile.lists.as_ref();
+        Some(PeerCheck { side: Side::Client, ocsp, trust, chain, lists, staple: None })
     }
 
     /// Are responders asked about any peer?

@@ -7,6 +7,7 @@ mod fips;
 mod passwd;
 mod pki;
 mod tls;
+mod verify_log;
 
 use clap::{Parser, Subcommand};
 use natssl::tls::{Ready, Refusal};
@@ -21,8 +22,9 @@ pub const SUMMARY: &str = "\nnatssl flags:\n        \
     natssl passwd                        Hash a password for the configuration\n    \
     natssl fips check                    Is FIPS mode in force, and how is that known?\n    \
     natssl audit -c FILE                 What is wrong with a configuration, by named profiles?\n    \
-    natssl tls probe HOST:PORT           What a server's TLS shows to a client, and why it fails\n    \
-    natssl explain [CODE]                What a failure means, and what to do about it\n";
+    natssl audit verify-log FILE...      Is an audit log whole?\n    \
+     natssl tls probe HOST:PORT           What a server's TLS shows to a client, and why it fails\n    \
+     natssl explain [CODE]                What a failure means, and what to do about it\n";
 
 #[derive(Parser)]
 #[command(name = "natssl", disable_version_flag = true)]

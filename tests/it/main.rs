@@ -7,9 +7,11 @@
 #[path = "../support/mod.rs"]
 mod common;
 
+mod audit_log;
 mod bad_certificates;
 mod certificates;
 mod client;
+mod connections;
 mod explain;
 mod failures;
 mod hybrid;
@@ -17,8 +19,10 @@ mod identity;
 mod keys;
 mod log_format;
 mod monitoring;
+mod monitoring_port;
 mod ocsp;
 mod ocsp_answers;
+mod ocsp_dial;
 mod ocsp_life;
 mod ocsp_peer;
 mod probe;
@@ -27,6 +31,7 @@ mod raw;
 mod reload;
 mod resumption;
 mod revocation;
+mod revocation_modes;
 mod secrets;
 mod sni;
 mod storm;

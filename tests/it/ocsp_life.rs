@@ -2,10 +2,11 @@
 
 use crate::common::PATIENCE;
 use crate::common::answer::{Answer, Says, now};
-use crate::common::pki::Pki;
+use crate::common::faults::{FAULTS, fault};
+use crate::common::pki::{Pair, Pki};
 use crate::common::responder::{Bad, Fault, Responder};
 use crate::common::server::{Kind, Server};
-use crate::ocsp::{certificate, config, handshake, says, staple};
+use crate::ocsp::{certificate, certificate_and_staple, config, handshake, says, staple};
 use openssl::ocsp::OcspCertStatus;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -29,10 +30,11 @@ fn the_last_good_staple_is_shown_until_it_runs_out_and_never_after() {
     let leaf = certificate(&pair);
     let end = now() + 5;
     let good = Answer { next_update: Some(end), ..Answer::new(&pki, &leaf) };
-    let responder = Bad::start(Fault::Says(good.der()));
+    let good = good.der();
+    let responder = Bad::start(Fault::Says(good.clone()));
     let ocsp = format!("ocsp {{ url: \"{}\" }}", responder.url);
     let server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp));
-    assert_eq!(staple(&server, true), Some(good.der()));
+    assert_eq!(staple(&server, true), Some(good));
     responder.turn(Fault::Closes);
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -52,6 +54,129 @@ fn the_last_good_staple_is_shown_until_it_runs_out_and_never_after() {
     let from = server.log_len();
     server.log_since(from, "good, next update");
     assert!(staple(&server, true).is_some());
+}
+
+/// By mode: what clients get and whether the server starts. Nothing wrong is ever shown.
+#[test]
+fn all_faults_of_a_responder_by_three_modes() {
+    let pki = Pki::new();
+    std::thread::scope(|scope| {
+        for (name, _) in FAULTS {
+            let pki = &pki;
+            scope.spawn(move || {
+                let pair = pki.server_with_responder(name, NOBODY, true);
+                let bad = Bad::start(fault(name, pki, &certificate(&pair)));
+                for mode in ["auto", "always"] {
+                    let ocsp = format!("ocsp {{ mode: {mode}, url: \"{}\" }}", bad.url);
+                    let server = Server::start(Kind::Natssl, &config(pki, &pair, &ocsp));
+                    assert_eq!(staple(&server, true), None, "{name} {mode}");
+                    if name != "slow" {
+                        server.wait_for_log("Bad OCSP status update for certificate");
+                        let (_, varz) = server.http_get("/varz");
+                        assert!(varz.contains("ocsp_staple"), "{name} {mode}: {varz}");
+                    }
+                }
+                // Strict waits for a slow one as long as it takes (see below).
+                if name != "slow" {
+                    let ocsp = format!("ocsp {{ mode: must, strict: true, url: \"{}\" }}", bad.url);
+                    let refusal = Server::try_start(Kind::Natssl, &config(pki, &pair, &ocsp), &[]);
+                    let log = refusal.err().unwrap_or_else(|| panic!("{name} starts")).log;
+                    assert!(log.contains("bad OCSP status update for certificate at"), "{log}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_staple_is_refreshed_at_half_of_its_life() {
+    let pki = Pki::new();
+    let pair = pki.server_with_responder("half", NOBODY, true);
+    let leaf = certificate(&pair);
+    let first = Answer { next_update: Some(now() + 8), ..Answer::new(&pki, &leaf) }.der();
+    let responder = Bad::start(Fault::Says(first.clone()));
+    let ocsp = format!("ocsp {{ url: \"{}\" }}", responder.url);
+    let server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp));
+    let started = Instant::now();
+    assert_eq!(staple(&server, true), Some(first));
+    let next = Answer { this_update: now(), ..Answer::new(&pki, &leaf) }.der();
+    responder.turn(Fault::Says(next.clone()));
+    let from = server.log_len();
+    server.log_since(from, "Received OCSP status for Client certificate");
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_secs(6), "at {waited:?} of 8 s");
+    assert_eq!(staple(&server, true), Some(next));
+}
+
+#[test]
+fn a_revocation_while_it_runs_ends_a_strict_server_and_no_other() {
+    let pki = Pki::new();
+    let pair = pki.server_with_responder("run-time", NOBODY, true);
+    let leaf = certificate(&pair);
+    for strict in [true, false] {
+        let soon = Answer { next_update: Some(now() + 4), ..Answer::new(&pki, &leaf) };
+        let responder = Bad::start(Fault::Says(soon.der()));
+        let ocsp = format!("ocsp {{ mode: must, strict: {strict}, url: \"{}\" }}", responder.url);
+        let mut server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp));
+        assert!(staple(&server, true).is_some());
+        let now_ = now();
+        let revoked = Answer { says: Says::Revoked, this_update: now_, ..Answer::new(&pki, &leaf) };
+        let revoked = revoked.der();
+        responder.turn(Fault::Says(revoked.clone()));
+        server.wait_for_log("Received OCSP status for Client certificate");
+        match strict {
+            true => {
+                assert_eq!(server.wait_exit(PATIENCE), Some(0), "{}", server.log());
+                assert!(server.log().contains("Server Exiting.."));
+            }
+            false => {
+                server.wait_for_log(": revoked, next update");
+                assert_eq!(staple(&server, true), Some(revoked), "shown as it is");
+                assert!(server.http_get("/varz").1.contains("is revoked"));
+            }
+        }
+    }
+}
+
+#[test]
+fn rotation_to_a_certificate_that_wants_a_staple_never_shows_it_without() {
+    let pki = Pki::new();
+    let own = pki.dir().join("rotated");
+    std::fs::create_dir(&own).unwrap();
+    let served = Pair { cert: own.join("c.pem"), key: own.join("k.pem") };
+    let wanting = pki.server_with_responder("wanting", NOBODY, true);
+    let leaf = certificate(&wanting);
+    let answer = Answer::new(&pki, &leaf).der();
+    // It takes its time, and nobody may see the certificate meanwhile.
+    let late = Bad::start(Fault::Late(Duration::from_secs(1), answer.clone()));
+    let put = |pair: &Pair| {
+        for (from, to) in [(&pair.key, &served.key), (&pair.cert, &served.cert)] {
+            let part = own.join("part");
+            std::fs::copy(from, &part).unwrap();
+            std::fs::rename(part, to).unwrap();
+        }
+    };
+    put(&pki.server);
+    let ocsp = format!("ocsp {{ url: \"{}\" }}", late.url);
+    let server = Server::start(Kind::Natssl, &config(&pki, &served, &ocsp));
+    assert_eq!(staple(&server, true), None, "it wants none");
+    put(&wanting);
+    let wanted = leaf.to_der().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (der, shown) = certificate_and_staple(&server);
+        if der == wanted {
+            assert_eq!(shown, Some(answer), "the first one who sees it");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // And back.
+    let from = server.log_len();
+    put(&pki.server);
+    server.log_since(from, "Rotated TLS of the client listener");
+    assert_eq!(staple(&server, true), None);
 }
 
 #[test]
@@ -176,13 +301,14 @@ fn what_is_kept_on_disk_is_told_and_judged_like_what_is_fetched() {
     let file: String =
         openssl::sha::sha256(&leaf.to_der().unwrap()).iter().map(|b| format!("{b:02x}")).collect();
     std::fs::create_dir_all(store.join("ocsp")).unwrap();
-    std::fs::write(store.join("ocsp").join(file), revoked.der()).unwrap();
+    let kept = revoked.der();
+    std::fs::write(store.join("ocsp").join(file), &kept).unwrap();
     let ocsp = |more: &str| {
         format!("store_dir: {store:?}\nocsp {{ mode: must, url: \"{NOBODY}\"{more} }}")
     };
     let server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp("")));
     server.wait_for_log("OCSP status for Client certificate at");
-    assert_eq!(staple(&server, true), Some(revoked.der()));
+    assert_eq!(staple(&server, true), Some(kept));
     let (_, varz) = server.http_get("/varz");
     assert!(varz.contains("ocsp_staple") && varz.contains("is revoked"), "{varz}");
     drop(server);

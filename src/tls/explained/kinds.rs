@@ -186,7 +186,10 @@ mod tests {
             HandshakeError::Eof,
             HandshakeError::NoCertificateConfigured,
             HandshakeError::NoClientCertificate,
-            HandshakeError::NotOcspValid { reason: String::new() },
+            HandshakeError::NotOcspValid {
+                side: super::super::revocation::Side::Client,
+                reason: String::new(),
+            },
             HandshakeError::NotPinned { key: None },
             HandshakeError::Version { offered: vec![], min: "1.2" },
             HandshakeError::NoSharedSuite { offered: vec![], why: String::new() },
