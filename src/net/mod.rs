@@ -2,7 +2,7 @@
 //! protocol and nothing about cryptography.
 
 pub mod acceptors;
-mod driver;
+pub mod driver;
 mod failures;
 mod files;
 mod lame_duck;

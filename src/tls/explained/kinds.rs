@@ -187,7 +187,7 @@ mod tests {
             HandshakeError::NoCertificateConfigured,
             HandshakeError::NoClientCertificate,
             HandshakeError::NotOcspValid {
-                side: super::super::revocation::Side::Client,
+                side: crate::tls::revocation::Side::Client,
                 reason: String::new(),
             },
             HandshakeError::NotPinned { key: None },
