@@ -35,6 +35,7 @@ mod reload;
 mod resumption;
 mod revocation;
 mod revocation_modes;
+mod secrets;
 mod sni;
 mod storm;
 mod support;
