@@ -446,6 +446,32 @@ fn revocation_is_recorded_and_so_is_who_has_to_go_for_it() {
     assert_eq!(log.event("certificates")["sha256"].as_str().unwrap().len(), 64);
 }
 
+#[test]
+fn what_responders_say_is_recorded() {
+    let pki = Pki::new();
+    let mut responder = crate::common::responder::Responder::start(&pki, &[]);
+    let [good, revoked, unknown] =
+        ["good", "revoked", "unknown"].map(|n| pki.client_with_responder(n, &responder.url, None));
+    responder.says(&[(&certificate(&good.cert), false), (&certificate(&revoked.cert), true)]);
+    let log = Log::new();
+    let cache = format!("ocsp_cache {{ local_store: {:?} }}\n{}", log.at("cache"), log.block(""));
+    let config = crate::ocsp_peer::config(&pki, "ocsp_peer: true", &cache);
+    let server = Server::start(Kind::Natssl, &config);
+    for (pair, outcome, status) in [
+        (&good, "accepted", "good"),
+        (&revoked, "tls.certificate_revoked", "revoked"),
+        (&unknown, "tls.not_ocsp_valid", "unknown"),
+    ] {
+        let _ = comes_in(&server, pair, SslVersion::TLS1_3);
+        let record = log.wait_for(outcome);
+        let verdict = &record["revocation"];
+        assert_eq!((&verdict["by"], &verdict["status"]), (&"ocsp".into(), &status.into()));
+        assert_eq!(verdict["age_s"].is_number(), status == "good", "{record:#}");
+        assert_eq!(record["certificate"]["proven"], true);
+        assert_eq!(record["certificate"]["sha256"].as_str().map(str::len), Some(64));
+    }
+}
+
 /// So many connections without anything else.
 fn visits(server: &Server, count: usize) {
     for _ in 0..count {
