@@ -776,6 +776,26 @@ fn a_reload_changes_the_log_and_is_recorded() {
 }
 
 #[test]
+fn a_copy_goes_to_the_journal() {
+    let log = Log::new();
+    let socket = log.at("journal");
+    let journal = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    journal.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut server = Server::start(Kind::Natssl, &log.block(&format!("journald: {socket:?}")));
+    visits(&server, 1);
+    ends(&mut server);
+    let lines = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+    for line in lines.lines() {
+        let mut packet = vec![0; 64 * 1024];
+        let length = journal.recv(&mut packet).unwrap();
+        let fields = String::from_utf8(packet[..length].to_vec()).unwrap();
+        assert!(fields.contains(&format!("MESSAGE={line}\n")), "{fields}");
+        assert!(fields.contains("NATSSL_EVENT=audit_log.record\n"), "{fields}");
+    }
+}
+
+#[test]
 fn a_log_that_was_moved_away_is_begun_anew_on_sigusr1() {
     let log = Log::new();
     let mut server = Server::start(Kind::Natssl, &log.block(""));
@@ -809,6 +829,7 @@ fn what_cannot_be_written_to_is_refused_at_start() {
     std::fs::write(&other, "short").unwrap();
     refused(&log.block(&format!("key_file: {other:?}")), "a key has at least 32 characters");
     refused(&log.block("key_file: \"/nowhere\""), "key_file: open /nowhere: no such file");
+    refused(&log.block("journald: \"/nowhere\""), "'audit_log': journald: ");
     let _first = Server::start(Kind::Natssl, &log.block(""));
     refused(&log.block(""), "is being written by another process");
 }

@@ -68,7 +68,9 @@ fn cost_of_a_record_as_part_of_a_handshake() {
         ]
         .map(|config| Server::start(Kind::Natssl, &config));
         let options = TlsOptions::version(SslVersion::TLS1_3).identity(&pki.client);
-        servers.iter().for_each(|server| drop(round(server, &options)));
+        for server in &servers {
+            round(server, &options);
+        }
         let mut rounds = [const { Vec::new() }; 4];
         for _ in 0..ROUNDS {
             for (server, rounds) in servers.iter().zip(&mut rounds) {
