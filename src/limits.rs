@@ -19,6 +19,9 @@ pub const MAX_PENDING: usize = 64 * 1024 * 1024;
 pub const MAX_CONNECTIONS: i64 = 64 * 1024;
 /// Closed connections remembered for monitoring. `max_closed_clients`.
 pub const MAX_CLOSED_CLIENTS: usize = 10_000;
+/// Bytes of names, subjects and the like, chosen by clients, that are remembered of closed
+/// connections; beyond it the oldest are forgotten before there are [`MAX_CLOSED_CLIENTS`].
+pub const CLOSED_TEXT: usize = 16 * 1024 * 1024;
 /// Digits of a size on the wire; more is a parse error.
 pub const MAX_SIZE_DIGITS: usize = 9;
 /// Bytes of the input shown in a parser error.
@@ -47,8 +50,19 @@ pub const ACCEPT_BACKOFF: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_secs(1));
 /// Time for the head of a monitoring request.
 pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Monitoring connections served at once; more wait in the listen queue.
+/// Time in which a client of the monitoring port takes an answer. nats-server waits for ever.
+pub const MONITOR_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of the head of a monitoring request. nats-server takes a mebibyte.
+pub const MONITOR_HEAD: usize = 64 * 1024;
+/// Monitoring connections at once. For one more, that which is asked for nothing for longest goes.
 pub const MONITOR_CONNECTIONS: usize = 256;
+/// Answers whose size grows with the connections: how many are made at once, and how long the next
+/// one waits for its turn.
+pub const MONITOR_MAKERS: usize = 2;
+pub const MONITOR_MAKER_WAIT: Duration = Duration::from_secs(5);
+/// Answers of more than this many bytes: how many may be on their way at once.
+pub const MONITOR_LARGE: usize = 256 * 1024;
+pub const MONITOR_LARGE_ANSWERS: usize = 4;
 
 // --- message path ------------------------------------------------------------------------------
 

@@ -31,8 +31,8 @@ fn main() -> ExitCode {
         _ => "natssl",
     };
     let arguments: Vec<String> = arguments.collect();
-    if program != NATS_SERVER && tools::is_fips_check(&arguments) {
-        return tools::fips_check(&ready, &arguments);
+    if program != NATS_SERVER && tools::answers_refused(&arguments) {
+        return tools::run_refused(&ready, &arguments);
     }
     let ready = match ready {
         Ok(ready) => ready,

@@ -57,11 +57,12 @@ impl<'a> Client<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Handle;
+    use crate::session::{Handle, Moment};
 
     #[test]
     fn the_label_of_a_connection_comes_apart() {
-        let handle = Handle::new(7, "[::1]:4222".parse().unwrap(), 1);
+        let now = Moment { wall: jiff::Timestamp::UNIX_EPOCH, clock: std::time::Instant::now() };
+        let handle = Handle::new(7, "[::1]:4222".parse().unwrap(), 1, now);
         let label = handle.label();
         let fresh = Client::of_label(&label).unwrap();
         assert_eq!(fresh, Client { peer: "[::1]:4222", cid: Some(7), name: "" });

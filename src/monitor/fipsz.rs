@@ -2,6 +2,7 @@
 //! nats-server has no such endpoint.
 
 use super::Monitor;
+use super::reply::Reply;
 use super::tlsz::{self, ListenerView};
 use crate::tls::{Evidence, Level, VERSION};
 use serde::Serialize;
@@ -38,7 +39,7 @@ struct Proofs {
     last: Option<String>,
 }
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
     let server = &monitor.server;
     let generation = server.current();
     let start = monitor.ready.evidence();
@@ -47,7 +48,7 @@ pub fn body(monitor: &Monitor) -> String {
     let level = monitor.ready.level();
     let outside = listeners.iter().map(ListenerView::outside_policy).sum::<u64>();
     let failures = last.as_ref().map_or(0, |last| last.failures);
-    super::pretty(&Fipsz {
+    Reply::pretty(&Fipsz {
         fips: crate::tls::fips_in_force(),
         version: VERSION,
         server_id: &server.identity.id,

@@ -1,11 +1,10 @@
 //! The page a person sees.
 
+use super::reply::{Kind, Reply};
 use crate::server::{COMPATIBLE_VERSION, Server};
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 
-pub fn page(server: &Server) -> Response<Full<Bytes>> {
+pub fn page(server: &Server) -> Reply {
     let base = match server.current().options.http_base_path.trim_matches('/') {
         "" => String::new(),
         base => format!("/{base}"),
@@ -18,5 +17,5 @@ pub fn page(server: &Server) -> Response<Full<Bytes>> {
          <p><a href=\"{base}/tlsz\">tlsz</a></p>\n<p><a href=\"{base}/fipsz\">fipsz</a></p>\n\
          </body>\n</html>\n"
     );
-    super::respond(StatusCode::OK, "text/html; charset=utf-8", html)
+    Reply { status: StatusCode::OK, kind: Kind::Html, body: html.into_bytes() }
 }

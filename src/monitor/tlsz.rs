@@ -2,6 +2,7 @@
 //! nats-server has no such endpoint.
 
 use super::Monitor;
+use super::reply::Reply;
 use crate::server::{Alarm, StatusView};
 use crate::tls::tally::Totals;
 use crate::tls::{Acceptor, HandshakeFirst, ProfileView, Tally};
@@ -72,11 +73,11 @@ pub fn listeners(monitor: &Monitor) -> Vec<ListenerView> {
     listeners
 }
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
     let server = &monitor.server;
     let generation = server.current();
     let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
-    super::pretty(&Tlsz {
+    Reply::pretty(&Tlsz {
         server_id: server.identity.id.clone(),
         now: jiff::Timestamp::now().to_string(),
         library: monitor.ready.inventory().library.clone(),

@@ -1,18 +1,19 @@
 //! `/varz`: the server at a glance. COMPAT: field names, order and omission of nats-server.
 
 use super::Monitor;
+use super::reply::{Float, Reply, uptime};
 use crate::server::{COMPATIBLE_VERSION, Generation};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
     let generation = monitor.server.current();
     let mut fields = Map::new();
     identity(&generation, &mut fields);
     limits(monitor, &generation, &mut fields);
     activity(monitor, &generation, &mut fields);
-    super::pretty(&Value::Object(fields))
+    Reply::pretty(&Value::Object(fields))
 }
 
 fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
@@ -93,12 +94,13 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
     let started = server.identity.started;
     put(fields, "start", started.to_string());
     put(fields, "now", now.to_string());
-    put(fields, "uptime", uptime(now.as_second() - started.as_second()));
+    put(fields, "uptime", uptime(now.duration_since(started).unsigned_abs()));
     put(fields, "mem", resident_bytes());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     put(fields, "cores", cores);
     put(fields, "gomaxprocs", cores);
-    put(fields, "cpu", cpu_percent(now.duration_since(started).as_secs_f64()));
+    let cpu = cpu_percent(now.duration_since(started).as_secs_f64());
+    put(fields, "cpu", json!(Float(cpu)));
     put(fields, "connections", server.registry.len());
     put(fields, "total_connections", load(&counters.total_connections));
     for links in ["routes", "remotes", "leafnodes"] {
@@ -143,6 +145,9 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
         |clients: u64| json!({"clients": clients, "routes": 0, "gateways": 0, "leafs": 0});
     put(fields, "slow_consumer_stats", by_kind(load(&counters.slow_consumers)));
     put(fields, "stale_connection_stats", by_kind(load(&counters.stale)));
+    // Counts waiting for the disk on behalf of JetStream, which this version has not.
+    let waits = json!({"waiters": 0, "waits": 0, "wait_time": 0, "max_wait_time": 0});
+    put(fields, "disk_io_wait_stats", waits);
     // nats-server has none; only there when something is wrong.
     let alarms = server.alarms.all();
     if !alarms.is_empty() {
@@ -151,21 +156,6 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
     let not_after = generation.acceptor.as_ref().and_then(|acceptor| acceptor.not_after());
     if let Some(not_after) = not_after {
         put(fields, "tls_cert_not_after", not_after);
-    }
-}
-
-/// `5s`, `1m3s`, `1h2m3s`, `1d2h3m4s`, `1y2d3h4m5s`.
-fn uptime(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let years = days / 365;
-    let (s, m, h, d) = (seconds % 60, minutes % 60, hours % 24, days % 365);
-    match (years, days, hours, minutes) {
-        (0, 0, 0, 0) => format!("{s}s"),
-        (0, 0, 0, _) => format!("{m}m{s}s"),
-        (0, 0, ..) => format!("{h}h{m}m{s}s"),
-        (0, ..) => format!("{d}d{h}h{m}m{s}s"),
-        _ => format!("{years}y{d}d{h}h{m}m{s}s"),
     }
 }
 
@@ -191,20 +181,4 @@ fn cpu_percent(elapsed: f64) -> f64 {
     // The kernel's interface counts in hundredths of a second on every Linux.
     let percent = ticks as f64 / elapsed.max(0.01);
     (percent * 10.0).round() / 10.0
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn uptime_texts() {
-        for (seconds, want) in [
-            (5, "5s"),
-            (63, "1m3s"),
-            (3723, "1h2m3s"),
-            (93_784, "1d2h3m4s"),
-            (365 * 86_400 + 2 * 86_400 + 3 * 3600 + 4 * 60 + 5, "1y2d3h4m5s"),
-        ] {
-            assert_eq!(super::uptime(seconds), want);
-        }
-    }
 }

@@ -114,13 +114,13 @@ pub async fn run<T: AsyncRead + AsyncWrite + Unpin>(
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let event = self.poll_bytes(cx);
-        self.client.wake_touched();
+        let now = Instant::now();
+        let event = self.poll_bytes(cx, now);
+        self.client.wake_touched(now);
         event
     }
 
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let now = Instant::now();
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event> {
         if let Some(reason) = self.poll_timer(cx, now) {
             return Poll::Ready(Event::Close(reason));
         }

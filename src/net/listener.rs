@@ -6,7 +6,7 @@ use crate::auth::Method;
 use crate::limits::ACCEPT_BACKOFF;
 use crate::ocsp::Live;
 use crate::server::{Generation, Server};
-use crate::session::{Client, CloseReason, Handle};
+use crate::session::{Client, CloseReason, Handle, Moment};
 use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Sighting, Socket, Stream};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -120,7 +120,7 @@ impl Listener {
         // A handshake ends under the generation it began with; the session looks at newer ones.
         let generation = server.current();
         let options = &generation.options;
-        let handle = Arc::new(Handle::new(cid, address, options.max_pending));
+        let handle = Arc::new(Handle::new(cid, address, options.max_pending, now()));
         handle.entry.arrive(arrived);
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(
@@ -147,7 +147,7 @@ impl Listener {
             }
         };
         server.record_refused(&handle, reason, "", Instant::now());
-        server.registry.remove(cid, reason);
+        server.registry.close(&handle, reason, now());
         tracing::debug!(
             event = "client.closed",
             client = &*handle.label(),
@@ -193,6 +193,7 @@ impl Listener {
         }
         let mut stream = self.handshake(acceptor, socket, handle).await?;
         if tls_first {
+            handle.activity.tls_first.store(true, Ordering::Relaxed);
             let mut info = self.server.info_for(generation, handle);
             info.tls_required = true;
             write_all(&mut stream, &info.line()).await?;
@@ -393,6 +394,10 @@ impl Listener {
             );
         }
     }
+}
+
+fn now() -> Moment {
+    Moment { wall: jiff::Timestamp::now(), clock: Instant::now() }
 }
 
 async fn write_all(stream: &mut Stream<TcpStream>, data: &[u8]) -> Result<(), Refused> {

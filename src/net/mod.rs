@@ -2,7 +2,7 @@
 //! protocol and nothing about cryptography.
 
 pub mod acceptors;
-mod driver;
+pub mod driver;
 mod failures;
 mod files;
 mod lame_duck;
@@ -14,6 +14,7 @@ mod reload;
 mod rotation;
 mod signals;
 pub mod supervisor;
+mod systemd;
 
 pub use files::{FileSource, StartFiles};
 pub use listener::Listener;

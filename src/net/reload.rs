@@ -183,9 +183,11 @@ impl Reloader {
         self.look_at_clock();
     }
 
-    /// SIGHUP.
-    pub async fn reload(&mut self) {
-        match self.try_reload().await {
+    /// SIGHUP. Returns whether the new configuration holds now.
+    pub async fn reload(&mut self) -> bool {
+        let outcome = self.try_reload().await;
+        let good = outcome.is_ok();
+        match outcome {
             Ok(digest) if digest.is_empty() => {
                 tracing::info!(event = "server.reloaded", "Reloaded server configuration")
             }
@@ -203,6 +205,7 @@ impl Reloader {
                 self.audit.tell("reload", facts);
             }
         }
+        good
     }
 
     /// Returns the digest of what holds now.

@@ -9,6 +9,7 @@ use super::reload::Reloader;
 pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
+use super::systemd::{self, Notifier};
 use crate::audit_log::{AuditLog, Facts};
 use crate::limits::FIRST_STAPLES;
 use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
@@ -218,14 +219,20 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     if let Some(when_ready) = when_ready {
         when_ready(address.port());
     }
+    let systemd = Notifier::from_environment();
+    systemd.ready(&systemd::status(&server));
+    let watch = systemd.clone().watch(Arc::clone(&server), accepting.abort_handle());
+    let watch = tokio::spawn(watch);
     let stapling = Arc::clone(&ocsp);
     let unstapled = tokio::spawn(async move { stapling.stapler.end().await });
     let unproven = tokio::spawn(proof::repeat(start.ready, Arc::clone(&server)));
-    let end = signals.serve(reloader, &accepting, unproven, unstapled).await;
+    let end = signals.serve(reloader, &accepting, unproven, unstapled, &systemd).await;
     if let Err(reason) = &end {
         tracing::error!(event = "fips.unproven", "{reason}; no longer serving");
     }
     tracing::info!(event = "server.stopping", "Initiating Shutdown...");
+    watch.abort();
+    systemd.stopping();
     accepting.abort();
     server.close_all(CloseReason::ServerShutdown);
     let gone = async {

@@ -280,7 +280,7 @@ impl Live {
     }
 
     fn judge_by_lists(&self, handle: &Handle, check: &PeerCheck<'_>) {
-        if let Err(failure) = check.by_lists() {
+        if let Err(failure) = check.by_lists_again() {
             self.close(handle, &failure);
         }
     }

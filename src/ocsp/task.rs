@@ -71,6 +71,18 @@ impl Work {
         self.slots().iter().for_each(|slot| slot.put(Arc::clone(&staple)));
     }
 
+    fn keep(&self, slot: &Slot, staple: &Staple) {
+        if let Err(error) = self.store.write(&slot.sha256, &staple.der) {
+            let file = &slot.file;
+            tracing::error!(
+                event = "ocsp.staple.not_kept",
+                file,
+                error = error.to_string(),
+                "OCSP status of certificate '{file}': {error}"
+            );
+        }
+    }
+
     /// Shows what an earlier life of the server has kept, which spares a question. COMPAT.
     fn put_kept(&self) {
         let Some(first) = self.first().filter(|first| first.current().is_none()) else { return };
@@ -88,6 +100,7 @@ pub async fn prepare(work: Work) {
     if let (None, Some(first)) = (work.current(), work.first())
         && let Ok((staple, _)) = ask(&work, &first).await
     {
+        work.keep(&first, &staple);
         work.put(staple);
     }
 }
@@ -136,7 +149,7 @@ impl Task {
                     note.responder = Some(responder);
                     retry = FIRST_RETRY;
                     reasons.clear();
-                    self.keep(&first, &staple);
+                    self.work.keep(&first, &staple);
                     let pause = wait_after(&staple, now());
                     tell_status(&file, "Received", &staple, pause, told.as_ref());
                     let status = staple.status;
@@ -179,18 +192,6 @@ impl Task {
 
     fn note(&self, note: &Note) {
         self.work.slots().iter().for_each(|slot| slot.note(note.clone()));
-    }
-
-    fn keep(&self, slot: &Slot, staple: &Staple) {
-        if let Err(error) = self.work.store.write(&slot.sha256, &staple.der) {
-            let file = &slot.file;
-            tracing::error!(
-                event = "ocsp.staple.not_kept",
-                file,
-                error = error.to_string(),
-                "OCSP status of certificate '{file}': {error}"
-            );
-        }
     }
 
     /// What follows from a state: an alarm, or with `strict` the end.

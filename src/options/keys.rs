@@ -129,7 +129,7 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
 }
 
 /// Edit distance (Levenshtein); keys are short.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(64).enumerate() {

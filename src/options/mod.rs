@@ -19,7 +19,7 @@ mod top;
 
 pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
 pub use flags::{Flags, Verbosity};
-pub use keys::{KEYS, Key, Support};
+pub use keys::{KEYS, Key, Support, distance};
 pub use log_format::LogFormat;
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;

@@ -1,6 +1,7 @@
 //! What connections share.
 
 mod alarms;
+mod closed;
 pub mod counters;
 mod generation;
 mod proofs;
@@ -9,10 +10,11 @@ mod statuses;
 pub mod trail;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
+pub use closed::{Closed, SubscriptionFacts};
 pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
 pub use proofs::{Proof, Proofs};
-pub use registry::{Closed, Registry};
+pub use registry::Registry;
 pub use statuses::{CacheCounts, Decision, Kept, Outcome, StatusView, Statuses, Watched};
 
 use crate::account::Account;

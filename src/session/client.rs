@@ -11,7 +11,6 @@ use crate::proto::{Op, Parser, ProtocolError, Step as Parsed, write};
 use crate::secret::Secret;
 use crate::server::{Generation, Server};
 use crate::subject::Cache;
-use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,6 +51,8 @@ pub(super) struct Batch {
     pub in_bytes: u64,
     pub out_messages: u64,
     pub out_bytes: u64,
+    /// A SUB or an UNSUB was among it.
+    pub interest_changed: bool,
     /// Connections that must be woken.
     pub touched: Vec<Arc<Handle>>,
     /// Connections this publisher should wait for.
@@ -69,7 +70,6 @@ pub struct Client {
     pub(super) connect_received: bool,
     /// The stored password that the client's was found behind.
     pub(super) verified: Option<Secret>,
-    pub(super) subscriptions: HashMap<Box<[u8]>, SubRef>,
     pub(super) permissions: Option<Arc<Permissions>>,
     pub(super) publish_cache: PublishCache,
     pub(super) cache: Cache<SubRef>,
@@ -111,7 +111,6 @@ impl Client {
             connect: ConnectOptions::default(),
             connect_received: false,
             verified: None,
-            subscriptions: HashMap::new(),
             permissions: None,
             publish_cache: PublishCache::default(),
             cache: Cache::new(limits::CLIENT_CACHE),
@@ -166,7 +165,7 @@ impl Client {
             }
         };
         let messages = self.batch.in_messages;
-        self.finish_batch();
+        self.finish_batch(now);
         Step { consumed: at, need, messages, then }
     }
 
@@ -210,14 +209,21 @@ impl Client {
     /// Wakes everybody who was given something since the last call. The driver calls it when it
     /// has read all there was, so that a recipient is woken once for several read buffers.
     #[inline]
-    pub fn wake_touched(&mut self) {
+    pub fn wake_touched(&mut self, now: Instant) {
         for handle in self.batch.touched.drain(..) {
+            handle.activity.touch(now);
             handle.outbound.wake();
         }
     }
 
     /// Adds up what this read buffer brought.
-    fn finish_batch(&mut self) {
+    fn finish_batch(&mut self, now: Instant) {
+        let (messages, bytes) = (self.batch.in_messages, self.batch.in_bytes);
+        if messages > 0 || self.batch.interest_changed {
+            self.batch.interest_changed = false;
+            self.handle.activity.touch(now);
+            self.handle.activity.received(messages, bytes);
+        }
         if self.batch.in_messages | self.batch.out_messages != 0 {
             self.server.counters.add(
                 self.batch.in_messages,
@@ -232,8 +238,9 @@ impl Client {
         }
         for finished in self.handle.take_finished() {
             // The id may have been given to a newer subscription meanwhile.
-            if self.subscriptions.get(&finished.sid).is_some_and(|known| *known == finished) {
-                self.subscriptions.remove(&finished.sid);
+            let mut subscriptions = self.handle.subscriptions();
+            if subscriptions.get(&finished.sid).is_some_and(|known| *known == finished) {
+                subscriptions.remove(&finished.sid);
             }
         }
     }
@@ -325,7 +332,9 @@ impl Client {
     fn pong(&mut self, now: Instant) {
         self.pings_out = 0;
         if let Some(sent) = self.ping_sent {
-            self.rtt = Some((now.duration_since(sent), now));
+            let rtt = now.duration_since(sent);
+            self.rtt = Some((rtt, now));
+            self.handle.activity.set_rtt(rtt);
         }
     }
 
@@ -401,9 +410,14 @@ impl Client {
         self.next_ping = now + first;
     }
 
-    /// The connection is gone: nobody may find its subscriptions any more.
+    /// The connection is gone: nobody may find its subscriptions any more. Its handle keeps them for
+    /// [`Registry::close`](crate::server::Registry::close), which must follow.
     pub fn end(&mut self) {
-        let subscriptions: Vec<_> = self.subscriptions.drain().map(|(_, sub)| sub).collect();
+        let subscriptions: Vec<SubRef> = {
+            let mut subscriptions = self.handle.subscriptions();
+            subscriptions.retain(|_, subscription| !subscription.is_closed());
+            subscriptions.values().cloned().collect()
+        };
         let open: Vec<_> = subscriptions.iter().filter(|sub| sub.mark_closed()).collect();
         if !open.is_empty() {
             self.server.account.unsubscribe(open);

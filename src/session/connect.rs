@@ -1,6 +1,7 @@
 //! CONNECT: options, authentication, and what follows from them.
 
 use super::CloseReason;
+use super::activity::Introduction;
 use super::client::{Client, Phase, Then};
 use crate::auth::{Arrival, Decision, Identity, Mapping};
 use crate::log::quoted;
@@ -20,6 +21,10 @@ pub struct PasswordCheck {
 
 impl Client {
     pub(super) fn connect(&mut self, text: &[u8], now: Instant) -> Then {
+        // COMPAT: the first estimate, until a PONG comes.
+        let activity = &self.handle.activity;
+        activity.touch(now);
+        activity.set_rtt(now.duration_since(activity.started.clock));
         if let Err(error) = self.connect.merge(text) {
             tracing::error!(
                 event = "client.protocol_error",
@@ -32,6 +37,7 @@ impl Client {
             self.drop_subscriptions();
         }
         self.connect_received = true;
+        self.introduce(&self.connect.user);
         match self.decide() {
             Decision::Accept(identity) => self.accepted(identity, now),
             Decision::Deny => Then::Close(self.auth_violation()),
@@ -39,11 +45,30 @@ impl Client {
                 // A certificate's user takes the place of whom the client named.
                 if !identity.name.is_empty() {
                     self.connect.user.clone_from(&identity.name);
+                    self.introduce(&identity.name);
                 }
                 self.phase = Phase::Checking;
                 Then::Check(PasswordCheck { stored, given, identity, renewed: false })
             }
         }
+    }
+
+    /// Lets monitoring know who this says it is.
+    fn introduce(&self, user: &str) {
+        let connect = &self.connect;
+        let user = if !connect.nkey.is_empty() {
+            connect.nkey.clone()
+        } else if user.is_empty() && !connect.auth_token.is_empty() {
+            "[REDACTED]".to_owned()
+        } else {
+            user.to_owned()
+        };
+        self.handle.activity.introduce(Introduction {
+            name: connect.name.clone(),
+            lang: connect.lang.clone(),
+            version: connect.version.clone(),
+            user,
+        });
     }
 
     pub(super) fn decide(&self) -> Decision {
@@ -101,6 +126,10 @@ impl Client {
 
     pub(super) fn accept_identity(&mut self, identity: Identity) {
         self.phase = Phase::Ready;
+        // COMPAT: who a `no_auth_user` stands in for is shown as that user.
+        if !identity.name.is_empty() && identity.name != self.connect.user {
+            self.introduce(&identity.name);
+        }
         self.permissions.clone_from(&identity.permissions);
         self.publish_cache.clear();
         self.handle.set_permissions(identity.permissions);
@@ -158,6 +187,7 @@ impl Client {
 
     fn drop_subscriptions(&mut self) {
         self.end();
+        self.handle.subscriptions().clear();
         self.cache.shrink();
     }
 

@@ -98,6 +98,7 @@ impl Client {
         let mut last = false;
         let mut bytes = 0;
         let appended = owner.outbound.message(
+            message.body.len(),
             message.bound(subscription.sid.len()),
             self.generation.options.no_fast_producer_stall,
             || match subscription.count() {

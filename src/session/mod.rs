@@ -3,16 +3,19 @@
 //! A session never waits, reads no clock and knows no socket; time and wakers are arguments. The
 //! driver (`net::driver`) moves the bytes.
 
+mod activity;
 mod admission;
 pub mod client;
 mod connect;
 pub mod deliver;
+mod explained;
 pub mod handle;
 pub mod outbound;
 mod refresh;
 mod subscribe;
 mod trace;
 
+pub use activity::{Activity, Facts, Handshake, Introduction, Moment, Verification};
 pub use client::{Client, Step, Then};
 pub use connect::PasswordCheck;
 pub use handle::{Handle, Links, SubRef, Subscription};

@@ -36,7 +36,7 @@ impl Client {
             return;
         }
         let limit = options.max_subscriptions;
-        if limit > 0 && self.subscriptions.len() >= limit {
+        if limit > 0 && self.handle.subscriptions().len() >= limit {
             self.send_error("maximum subscriptions exceeded");
             if self.server.sampled("maximum subscriptions exceeded") {
                 tracing::error!(
@@ -47,7 +47,7 @@ impl Client {
             }
             return;
         }
-        let known = self.subscriptions.get(sid).is_some_and(|sub| !sub.is_closed());
+        let known = self.handle.subscriptions().get(sid).is_some_and(|sub| !sub.is_closed());
         if !known {
             let tracks = self.permissions.as_ref().is_some_and(|p| p.responses.is_some());
             let owner = Arc::clone(&self.handle);
@@ -56,7 +56,8 @@ impl Client {
             if !self.server.account.subscribe(&subscription) {
                 return self.send_error("Invalid Subject");
             }
-            self.subscriptions.insert(sid.into(), subscription);
+            self.handle.subscriptions().insert(sid.into(), subscription);
+            self.batch.interest_changed = true;
         }
         self.send_ok();
     }
@@ -82,11 +83,14 @@ impl Client {
     /// COMPAT: a maximum that cannot be read, or was reached, means now.
     pub(super) fn unsubscribe(&mut self, sid: &[u8], max: Option<&[u8]>) {
         let max = max.and_then(parse_size).unwrap_or(0) as u64;
-        if let Some(subscription) = self.subscriptions.get(sid) {
+        let mut subscriptions = self.handle.subscriptions();
+        if let Some(subscription) = subscriptions.get(sid) {
+            self.batch.interest_changed = true;
             if max > subscription.delivered() {
                 subscription.set_max(max);
             } else {
-                let subscription = self.subscriptions.remove(sid);
+                let subscription = subscriptions.remove(sid);
+                drop(subscriptions);
                 if let Some(subscription) = subscription.filter(|sub| sub.mark_closed()) {
                     self.server.account.unsubscribe([&subscription]);
                 }

@@ -67,7 +67,7 @@ impl ServerTrust {
 
     /// The certificates below the anchor, the server's own first.
     pub fn links(&self, seen: &SeenServer) -> Result<Vec<Link>, super::VerifyFailure> {
-        self.trust.links(&seen.chain)
+        self.trust.links(&seen.chain, false)
     }
 }
 

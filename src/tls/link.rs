@@ -57,9 +57,14 @@ fn raw(certificate: &X509Ref) -> String {
 
 impl Trust {
     /// All certificates of the chain but its anchor, the peer's own first. The chain is verified
-    /// for that: what it was in the handshake is not kept.
-    pub fn links(&self, chain: &PeerChain) -> Result<Vec<Link>, VerifyFailure> {
-        let verified = self.verified_chain(chain)?;
+    /// for that: what it was in the handshake is not kept. `timeless`: no date matters, because the
+    /// handshake has looked at them.
+    pub(super) fn links(
+        &self,
+        chain: &PeerChain,
+        timeless: bool,
+    ) -> Result<Vec<Link>, VerifyFailure> {
+        let verified = self.verified_chain(chain, timeless)?;
         let pairs = verified.iter().zip(verified.iter().skip(1)).enumerate();
         let links =
             pairs.map(|(depth, (certificate, issuer))| Link::of(depth, certificate, issuer));

@@ -7,6 +7,7 @@
 //! Not here: sockets (the caller brings a stream), files other than certificates, keys and CAs.
 
 pub mod acceptor;
+pub mod client;
 mod codes;
 mod context;
 mod credential;
@@ -16,6 +17,7 @@ pub mod crypto;
 pub mod dial;
 pub mod error;
 mod expiry;
+pub mod explained;
 mod ffi;
 pub mod fips;
 mod hint;

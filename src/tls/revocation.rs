@@ -89,7 +89,7 @@ pub struct PeerCheck<'a> {
 impl PeerCheck<'_> {
     /// The certificates to ask about; it costs a verification of the chain.
     pub fn links(&self) -> Result<Vec<Link>, VerifyFailure> {
-        self.trust.links(self.chain)
+        self.trust.links(self.chain, self.side == Side::Client)
     }
 
     /// Do lists decide where responders leave it open?
@@ -97,8 +97,13 @@ impl PeerCheck<'_> {
         self.lists.is_some()
     }
 
-    /// What the lists say. Without lists, nothing is said against the peer.
+    /// What the lists say of somebody who comes. Without lists, nothing is said against the peer.
     pub fn by_lists(&self) -> Result<(), VerifyFailure> {
+        self.lists.map_or(Ok(()), |lists| lists.verified_chain(self.chain, false).map(drop))
+    }
+
+    /// What they say of somebody who is here: as at any change of CAs and CRLs.
+    pub fn by_lists_again(&self) -> Result<(), VerifyFailure> {
         self.lists.map_or(Ok(()), |lists| lists.recheck(self.chain))
     }
 }

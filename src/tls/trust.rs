@@ -227,11 +227,16 @@ impl Trust {
 
     /// Would a peer that showed this chain in its handshake be accepted today?
     pub fn recheck(&self, chain: &PeerChain) -> Result<(), VerifyFailure> {
-        self.verified_chain(chain).map(drop)
+        self.verified_chain(chain, self.keep_expired).map(drop)
     }
 
-    /// The chain from the peer's certificate to the anchor as it is verified today.
-    pub(super) fn verified_chain(&self, chain: &PeerChain) -> Result<Vec<X509>, VerifyFailure> {
+    /// The chain from the peer's certificate to the anchor as it is verified today. `timeless`: no
+    /// date matters, of certificates or CRLs.
+    pub(super) fn verified_chain(
+        &self,
+        chain: &PeerChain,
+        timeless: bool,
+    ) -> Result<Vec<X509>, VerifyFailure> {
         let broken = |error: ErrorStack| VerifyFailure {
             reason: format!("x509: {}", super::error::stack(&error)),
             certificate: None,
@@ -244,11 +249,11 @@ impl Trust {
         }
         let mut context = X509StoreContext::new().map_err(broken)?;
         let verdict = context.init(&self.store, leaf, &others, |context| {
-            if self.keep_expired {
+            if timeless {
                 ffi::ignore_time(context);
             }
             let mut failure = None;
-            let now = (!self.keep_expired).then(peer::now_seconds);
+            let now = (!timeless).then(peer::now_seconds);
             let good = ffi::verify_chain(context, &mut |good, context| {
                 let accepted = self.accepts_at(good, context, now);
                 if !accepted {
@@ -312,7 +317,7 @@ fn store(
 
 /// The system's trust store. A vendored library looks for it where nobody put it, so the usual
 /// places are tried.
-fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
+pub(super) fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
     store
         .set_default_paths()
         .map_err(|source| SetupError::Library { step: "the system's roots", source })?;

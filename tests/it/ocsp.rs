@@ -249,3 +249,28 @@ fn each_of_several_certificates_has_its_own_staple() {
         assert_eq!(staple["responder"], responder.url.as_str());
     }
 }
+
+/// What `docs/ocsp.md` shows.
+#[test]
+fn the_demonstration_in_the_documentation_works() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = std::process::Command::new("sh")
+        .arg(root.join("docs/ocsp-demo.sh"))
+        .arg(Kind::Natssl.binary())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{errors}");
+    let mut rest = &*said;
+    for text in [
+        "'localhost.pem': good",
+        "OCSP Response Status: successful",
+        "INFO {",
+        "== alice is revoked",
+        "client not OCSP valid: Invalid OCSP response status: revoked (CN=alice",
+    ] {
+        let (_, after) = rest.split_once(text).unwrap_or_else(|| panic!("{text} not in {said}"));
+        rest = after;
+    }
+}

@@ -87,7 +87,7 @@ fn monitoring_answers_probes() {
     assert!(get(port, "/healthz").ends_with("\r\n\r\n{\"status\":\"ok\"}"));
     let varz = get(port, "/varz");
     let (head, body) = varz.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("content-type: application/json"), "{head}");
+    assert!(head.contains("Content-Type: application/json"), "{head}");
     let varz: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(varz["server_name"], "probe");
     assert_eq!(varz["port"], server.port);

@@ -143,6 +143,8 @@ pub enum Fault {
     Says(Vec<u8>),
     /// The same, but only after this time.
     Late(std::time::Duration, Vec<u8>),
+    /// The octets as the answer to this method, status 400 to any other.
+    Only(&'static str, Vec<u8>),
     /// Octets without end.
     Endless,
 }
@@ -181,7 +183,7 @@ fn serve(mut stream: TcpStream, fault: &Fault) {
     if matches!(fault, Fault::Closes) {
         return;
     }
-    let _ = stream.read(&mut request);
+    let length = stream.read(&mut request).unwrap_or(0);
     let head = |status: &str, length: usize| {
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: application/ocsp-response\r\nContent-Length: {length}\r\n\r\n"
@@ -194,6 +196,10 @@ fn serve(mut stream: TcpStream, fault: &Fault) {
         }
         Fault::Html => [head("500 Oops", 6).as_bytes(), b"<html>"].concat(),
         Fault::Says(answer) => [head("200 OK", answer.len()).as_bytes(), answer].concat(),
+        Fault::Only(method, answer) if request[..length].starts_with(method.as_bytes()) => {
+            [head("200 OK", answer.len()).as_bytes(), answer].concat()
+        }
+        Fault::Only(..) => head("400 Bad Request", 0).into_bytes(),
         Fault::Late(time, answer) => {
             std::thread::sleep(*time);
             [head("200 OK", answer.len()).as_bytes(), answer].concat()

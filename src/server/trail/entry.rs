@@ -240,7 +240,9 @@ mod tests {
     }
 
     fn handle(arrived: Instant) -> Handle {
-        let handle = Handle::new(7, "127.0.0.1:1".parse().unwrap(), 1);
+        let wall = jiff::Timestamp::UNIX_EPOCH;
+        let started = crate::session::Moment { wall, clock: Instant::now() };
+        let handle = Handle::new(7, "127.0.0.1:1".parse().unwrap(), 1, started);
         handle.entry.arrive(arrived);
         handle
     }

@@ -39,6 +39,13 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("cache_saved", cache_saved),
     ("staple_modes", staple_modes),
     ("staple_of_both", staple_of_both),
+    ("staple_by_reload", staple_by_reload),
+    ("staple_of_a_new_certificate", staple_of_a_new_certificate),
+    ("staple_issuer", staple_issuer),
+    ("staple_methods", staple_methods),
+    ("staple_stops_strict", staple_stops_strict),
+    ("cache_place", cache_place),
+    ("monitoring_port", monitoring_port),
 ];
 
 pub fn run(judge: &Judge) {
@@ -406,4 +413,169 @@ fn staple_of_both(kind: Kind, pki: &Pki) -> Vec<String> {
     let (good, _a) = client(pki, kind, "both", "good");
     let (revoked, _b) = client(pki, kind, "both-revoked", "revoked");
     vec![says(&server, "good", &good), says(&server, "revoked", &revoked)]
+}
+
+fn stapled(pair: &Pair, ca: &Path, ocsp: &str) -> String {
+    let (cert, key) = (&pair.cert, &pair.key);
+    format!("{ocsp}\ntls {{\ncert_file: {cert:?}\nkey_file: {key:?}\nca_file: {ca:?}\n}}\n")
+}
+
+fn reload(server: &Server, config: &str) {
+    let from = server.log_len();
+    server.reload(config);
+    server.log_since(from, "Reloaded server configuration");
+}
+
+/// `OCSPCustomConfigReloadDisable`, `…Enable`.
+fn staple_by_reload(kind: Kind, pki: &Pki) -> Vec<String> {
+    let bad = Bad::start(Fault::Closes);
+    let pair = pki.server_with_responder(&unique("by-reload"), &bad.url, false);
+    bad.turn(fault("good", pki, &certificate(&pair)));
+    let config = |mode: &str| stapled(&pair, &pki.ca, &format!("ocsp {{ mode: {mode} }}"));
+    let server = Server::start(kind, &config("always"));
+    let mut got = vec![format!("always: {:?}", staple(&server))];
+    for mode in ["never", "always"] {
+        reload(&server, &config(mode));
+        got.push(format!("{mode}: {:?}", staple(&server)));
+    }
+    got
+}
+
+/// `OCSPReloadRotateTLSCertWithNoURL`, `…DisableMustStaple`, `…EnableMustStaple`.
+fn staple_of_a_new_certificate(kind: Kind, pki: &Pki) -> Vec<String> {
+    let bad = Bad::start(Fault::Closes);
+    let wants = pki.server_with_responder(&unique("wants"), &bad.url, true);
+    bad.turn(fault("good", pki, &certificate(&wants)));
+    let folder = tempfile::tempdir().unwrap();
+    let config = |pair: &Pair| stapled(pair, &pki.ca, &format!("store_dir: {:?}", folder.path()));
+    let server = Server::start(kind, &config(&pki.server));
+    let mut got = vec![format!("plain: {:?}", staple(&server))];
+    for (name, pair) in [("wants", &wants), ("plain", &pki.server), ("wants", &wants)] {
+        reload(&server, &config(pair));
+        got.push(format!("{name}: {:?}", staple(&server)));
+    }
+    let kept = std::fs::read_dir(folder.path().join("ocsp")).unwrap();
+    let mut kept: Vec<_> = kept.map(|one| one.unwrap().file_name().len()).collect();
+    kept.sort();
+    got.push(format!("kept: {kept:?}"));
+    got
+}
+
+/// `OCSPLocalIssuerDetermination`.
+fn staple_issuer(kind: Kind, pki: &Pki) -> Vec<String> {
+    let bad = Bad::start(Fault::Closes);
+    let pair = pki.server_with_responder(&unique("issuer"), &bad.url, true);
+    bad.turn(fault("good", pki, &certificate(&pair)));
+    let leaf = std::fs::read(&pair.cert).unwrap();
+    let (root, middle) = (pki.root.cert.to_pem().unwrap(), pki.middle.cert.to_pem().unwrap());
+    let put = |parts: &[&[u8]]| {
+        let path = pki.dir().join(unique("issuer-order"));
+        std::fs::write(&path, parts.concat()).unwrap();
+        path
+    };
+    let mut got = Vec::new();
+    let cases: [(&str, &[&[u8]], &[&[u8]]); 4] = [
+        ("in the chain", &[&leaf, &root], &[&middle]),
+        ("first in ca_file", &[&leaf], &[&root, &middle]),
+        ("last in ca_file", &[&leaf], &[&middle, &root]),
+        ("alone in ca_file", &[&leaf], &[&root]),
+    ];
+    for (name, chain, ca) in cases {
+        let own = Pair { cert: put(chain), key: pair.key.clone() };
+        let server = Server::start(kind, &stapled(&own, &put(ca), ""));
+        got.push(format!("{name}: {:?}", staple(&server)));
+    }
+    got
+}
+
+/// `OCSPResponderHTTPMethods`.
+fn staple_methods(kind: Kind, pki: &Pki) -> Vec<String> {
+    let mut got = Vec::new();
+    for method in ["GET", "POST"] {
+        let bad = Bad::start(Fault::Closes);
+        let pair = pki.server_with_responder(&unique("methods"), &bad.url, true);
+        bad.turn(Fault::Only(method, Answer::new(pki, &certificate(&pair)).der()));
+        let server = Server::start(kind, &stapled(&pair, &pki.ca, ""));
+        got.push(format!("{method}: {:?}", staple(&server)));
+    }
+    got
+}
+
+/// `OCSPAlwaysMustStapleAndShutdown`, `OCSPMustStapleShutdown`: with natssl's `strict`, which is all
+/// that nats-server knows.
+fn staple_stops_strict(kind: Kind, pki: &Pki) -> Vec<String> {
+    let strict = if kind == Kind::Natssl { ", strict: true" } else { "" };
+    let mut got = Vec::new();
+    for (mode, must) in [("always", false), ("must", true), ("auto", true)] {
+        let bad = Bad::start(Fault::Closes);
+        let pair = pki.server_with_responder(&unique("strict"), &bad.url, must);
+        let leaf = certificate(&pair);
+        let soon = Answer { next_update: Some(now() + 4), ..Answer::new(pki, &leaf) };
+        bad.turn(Fault::Says(soon.der()));
+        let config = stapled(&pair, &pki.ca, &format!("ocsp {{ mode: {mode}{strict} }}"));
+        let mut server = Server::start(kind, &config);
+        got.push(format!("{mode}: {:?}", staple(&server)));
+        let revoked = Answer { says: Says::Revoked, this_update: now(), ..Answer::new(pki, &leaf) };
+        bad.turn(Fault::Says(revoked.der()));
+        server.wait_for_log("revoked");
+        let patience = if mode == "auto" { Duration::from_millis(500) } else { PATIENCE };
+        got.push(format!("{mode}: ends with {:?}", server.wait_exit(patience)));
+        drop(server);
+        let refusal = Server::try_start(kind, &config, &[]);
+        let said = refusal.err().map(|refusal| {
+            let text = "found existing OCSP status for certificate at";
+            refusal.log.contains(text)
+        });
+        got.push(format!("{mode}: another start is refused with {said:?}"));
+    }
+    got
+}
+
+/// `OCSPResponseCacheLocalStoreOpt`: an empty text is the default.
+fn cache_place(kind: Kind, pki: &Pki) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (pair, _bad) = client(pki, kind, "place", "good");
+    let mut got = Vec::new();
+    for place in [format!("{:?}", folder.path().join("own")), "\"\"".to_owned()] {
+        let top = format!("ocsp_cache {{ type: local, local_store: {place} }}");
+        let mut server = Server::start(kind, &config(pki, "ocsp_peer: true", &top));
+        got.push(says(&server, "good", &pair));
+        server.signal(Signal::TERM);
+        server.wait_exit(PATIENCE);
+        // The folder a server is started in is its own.
+        got.push(format!("{}", server.dir().join("_rc_/cache.json").exists()));
+    }
+    got.push(format!("{}", folder.path().join("own/cache.json").exists()));
+    got
+}
+
+/// `OCSPMonitoringPort`.
+fn monitoring_port(kind: Kind, pki: &Pki) -> Vec<String> {
+    let config = config(pki, "ocsp_peer: true", "ocsp { mode: always }\nocsp_cache: false");
+    let bad = Bad::start(Fault::Closes);
+    let own = pki.server_with_responder(&unique("monitoring"), &bad.url, false);
+    bad.turn(fault("good", pki, &certificate(&own)));
+    let config = config
+        .replace("http: ", "https: ")
+        .replace(&format!("{:?}", pki.server.cert), &format!("{:?}", own.cert))
+        .replace(&format!("{:?}", pki.server.key), &format!("{:?}", own.key));
+    let server = Server::start(kind, &config);
+    let address = server.port_of("Starting https monitor on ");
+    let (good, _bad) = client(pki, kind, "monitoring", "good");
+    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    builder.set_verify(SslVerifyMode::NONE);
+    builder.set_certificate_chain_file(&good.cert).unwrap();
+    builder.set_private_key_file(&good.key, openssl::ssl::SslFiletype::PEM).unwrap();
+    let mut ssl = builder.build().configure().unwrap().verify_hostname(false);
+    ssl.set_status_type(StatusType::OCSP).unwrap();
+    let mut stream = ssl.connect("localhost", TcpStream::connect(address).unwrap()).unwrap();
+    let stapled = stream.ssl().ocsp_status().is_some();
+    std::io::Write::write_all(
+        &mut stream,
+        b"GET /varz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    )
+    .unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    vec![format!("stapled {stapled}, {}", line.trim())]
 }
