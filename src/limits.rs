@@ -19,6 +19,9 @@ pub const MAX_PENDING: usize = 64 * 1024 * 1024;
 pub const MAX_CONNECTIONS: i64 = 64 * 1024;
 /// Closed connections remembered for monitoring. `max_closed_clients`.
 pub const MAX_CLOSED_CLIENTS: usize = 10_000;
+/// Bytes of names, subjects and the like, chosen by clients, that are remembered of closed
+/// connections; beyond it the oldest are forgotten before there are [`MAX_CLOSED_CLIENTS`].
+pub const CLOSED_TEXT: usize = 16 * 1024 * 1024;
 /// Digits of a size on the wire; more is a parse error.
 pub const MAX_SIZE_DIGITS: usize = 9;
 /// Bytes of the input shown in a parser error.
@@ -47,8 +50,19 @@ pub const ACCEPT_BACKOFF: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_secs(1));
 /// Time for the head of a monitoring request.
 pub const MONITOR_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Monitoring connections served at once; more wait in the listen queue.
+/// Time in which a client of the monitoring port takes an answer. nats-server waits for ever.
+pub const MONITOR_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of the head of a monitoring request. nats-server takes a mebibyte.
+pub const MONITOR_HEAD: usize = 64 * 1024;
+/// Monitoring connections at once. For one more, that which is asked for nothing for longest goes.
 pub const MONITOR_CONNECTIONS: usize = 256;
+/// Answers whose size grows with the connections: how many are made at once, and how long the next
+/// one waits for its turn.
+pub const MONITOR_MAKERS: usize = 2;
+pub const MONITOR_MAKER_WAIT: Duration = Duration::from_secs(5);
+/// Answers of more than this many bytes: how many may be on their way at once.
+pub const MONITOR_LARGE: usize = 256 * 1024;
+pub const MONITOR_LARGE_ANSWERS: usize = 4;
 
 // --- message path ------------------------------------------------------------------------------
 
@@ -132,5 +146,35 @@ pub const FAILURE_SOURCES: usize = 1024;
 pub const VERIFIED_FOR: Duration = Duration::from_secs(300);
 pub const VERIFIED_CHAINS: usize = 4096;
 
+/// The audit log: bytes of one file and files kept beside the one in use, by default; the smallest
+/// size, which holds a few dozen records; after how long records are on the disk, by default.
+pub const AUDIT_SIZE: u64 = 100 * 1024 * 1024;
+pub const AUDIT_KEEP: usize = 10;
+pub const AUDIT_SIZE_MIN: u64 = 65_536;
+pub const AUDIT_SYNC: Duration = Duration::from_secs(1);
+/// Records that wait to be written from which on new connections wait, or records are lost.
+pub const AUDIT_QUEUE: usize = 1024;
+/// Records that wait at most: those of connections that were already being set up come on top of
+/// [`AUDIT_QUEUE`]. More are lost, and counted.
+pub const AUDIT_QUEUE_MAX: usize = 65_536;
+/// How long a record waits for others, so that one wake-up of the thread writes several.
+pub const AUDIT_GATHER: Duration = Duration::from_millis(5);
+/// After how long a write that failed is tried again.
+pub const AUDIT_RETRY: Duration = Duration::from_millis(250);
+/// How long the end of the server waits for the last records.
+pub const AUDIT_END: Duration = Duration::from_secs(2);
+/// Bytes of a text in a record that a peer can choose; the rest is cut off.
+pub const AUDIT_TEXT: usize = 1024;
+/// Bytes of a record: no text is longer than [`AUDIT_TEXT`], sixfold where it is escaped.
+pub const AUDIT_LINE: usize = 64 * 1024;
+
 /// How long a start waits for the first staples.
 pub const FIRST_STAPLES: Duration = Duration::from_secs(5);
+/// Answers of responders about peers that are kept; each has one to four thousand octets.
+pub const OCSP_ANSWERS: usize = 32_768;
+/// Questions about peers that are under way at once.
+pub const OCSP_QUESTIONS: usize = 256;
+/// Of those, to refresh what is known of connected peers.
+pub const OCSP_REFRESHES: usize = 16;
+/// Octets of the file of nats-server's OCSP peer cache that are read.
+pub const OCSP_CACHE_FILE: u64 = 256 * 1024 * 1024;

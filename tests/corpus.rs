@@ -28,6 +28,11 @@ fn connect() {
 }
 
 #[test]
+fn query() {
+    run("query", natssl::monitor::query::fuzz_one);
+}
+
+#[test]
 fn hello() {
     run("hello", natssl::tls::sniff::fuzz_one);
 }
@@ -36,4 +41,9 @@ fn hello() {
 #[test]
 fn ocsp() {
     run("ocsp", natssl::tls::ocsp::fuzz_one);
+}
+
+#[test]
+fn cache() {
+    run("cache", natssl::ocsp::cache_file::fuzz_one);
 }

@@ -14,7 +14,7 @@ use natssl::net::acceptors;
 use natssl::net::driver;
 use natssl::options::Options;
 use natssl::server::{Identity, Server};
-use natssl::session::{Client, CloseReason, Handle};
+use natssl::session::{Client, CloseReason, Handle, Moment};
 use natssl::tls::{Ready, Socket, Stream};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::{Builder, Runtime};
@@ -164,14 +164,21 @@ impl Site {
         let (ready, end) = (self.machine.ready, pipe.clone());
         self.machine.spawn(async move {
             let cid = server.registry.next_cid();
-            if let Err(error) = serve(&server, &gate, ready, end, cid).await {
+            let room = server.current().options.max_pending;
+            let handle = Handle::new(cid, ([127, 0, 0, 1], 4222).into(), room, now());
+            let handle = Arc::new(handle);
+            if let Err(error) = serve(&server, &gate, ready, end, Arc::clone(&handle)).await {
                 eprintln!("guard: connection {cid}: {error}");
                 std::process::exit(1);
             }
-            server.registry.remove(cid, CloseReason::ClientClosed);
+            server.registry.close(&handle, CloseReason::ClientClosed, now());
         });
         pipe
     }
+}
+
+fn now() -> Moment {
+    Moment { wall: jiff::Timestamp::now(), clock: Instant::now() }
 }
 
 async fn serve(
@@ -179,11 +186,10 @@ async fn serve(
     gate: &Semaphore,
     ready: Ready,
     end: Pipe,
-    cid: u64,
+    handle: Arc<Handle>,
 ) -> Result<(), Failure> {
     let generation = server.current();
     let options = &generation.options;
-    let handle = Arc::new(Handle::new(cid, ([127, 0, 0, 1], 4222).into(), options.max_pending));
     server.registry.add(&handle, options.max_connections);
     let mut socket = Socket::new(end);
     socket.write_all(&server.info_for(&generation, &handle).line()).await?;

@@ -1,7 +1,7 @@
 //! One tenant: who wants which subject.
 
 use crate::session::SubRef;
-use crate::subject::{Cache, Matches, Sublist};
+use crate::subject::{Cache, Matches, Statistics, Sublist};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -75,5 +75,9 @@ impl Account {
 
     pub fn subscriptions(&self) -> usize {
         self.read().len()
+    }
+
+    pub fn statistics(&self) -> Statistics {
+        self.read().statistics()
     }
 }

@@ -4,6 +4,7 @@
 //! a CONNECT is measured against, and which user a certificate is.
 
 pub mod mapping;
+pub mod monitoring;
 mod permission;
 mod user;
 
@@ -25,6 +26,33 @@ pub struct Identity {
     /// Empty where there is no name (token, no authentication).
     pub name: String,
     pub permissions: Option<Arc<Permissions>>,
+}
+
+/// By what a client was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Nobody had to say who he is.
+    Open,
+    Token,
+    Password,
+    Certificate,
+    /// The user that its certificate names has a password, too.
+    CertificateAndPassword,
+    /// It said nothing, and there is a `no_auth_user`.
+    NoAuthUser,
+}
+
+impl Method {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Open => "none",
+            Self::Token => "token",
+            Self::Password => "password",
+            Self::Certificate => "certificate",
+            Self::CertificateAndPassword => "certificate_and_password",
+            Self::NoAuthUser => "no_auth_user",
+        }
+    }
 }
 
 /// How a CONNECT came in.
@@ -99,11 +127,21 @@ impl Auth {
         users.find(name).map(KnownUser::identity)
     }
 
+    /// By what a client was let in. `maps`: the listener maps certificates to users; `said`: it named
+    /// itself; `password`: one was asked for, and was right.
+    pub fn method(&self, maps: bool, said: bool, password: bool) -> Method {
+        match &self.rule {
+            Rule::Open => Method::Open,
+            Rule::Token(_) => Method::Token,
+            Rule::Users(_, Some(_)) if maps && password => Method::CertificateAndPassword,
+            Rule::Users(_, Some(_)) if maps => Method::Certificate,
+            Rule::Users(..) if !said && self.no_auth_user.is_some() => Method::NoAuthUser,
+            Rule::Users(..) | Rule::Single { .. } => Method::Password,
+        }
+    }
+
     pub fn decide(&self, connect: &ConnectOptions, arrival: &Arrival<'_>) -> Decision {
-        let nothing_said = connect.user.is_empty()
-            && connect.pass.is_empty()
-            && connect.auth_token.is_empty()
-            && connect.nkey.is_empty();
+        let nothing_said = !connect.names_somebody();
         let check = |user: &KnownUser| Decision::Check {
             identity: user.identity(),
             stored: user.password.clone(),
@@ -124,7 +162,11 @@ impl Auth {
             Rule::Users(users, mapper) => match users.find(&connect.user) {
                 Some(user) if mapper.is_some() && self.is_certificate_only(user) => {
                     let (label, name) = (arrival.label, quoted(&user.name));
-                    tracing::debug!("{label} - User {name} requires a client certificate");
+                    tracing::debug!(
+                        event = "auth.certificate.missing",
+                        client = label,
+                        "User {name} requires a client certificate"
+                    );
                     Decision::Deny
                 }
                 Some(user) => check(user),
@@ -159,20 +201,36 @@ fn mapped<'a>(
 ) -> Option<&'a KnownUser> {
     let label = arrival.label;
     let Some(peer) = arrival.peer else {
-        tracing::debug!("{label} - User required in cert, no TLS connection state");
+        tracing::debug!(
+            event = "auth.certificate.missing",
+            client = label,
+            "User required in cert, no TLS connection state"
+        );
         return None;
     };
     let Some(holder) = &peer.holder else {
-        tracing::debug!("{label} - User required in cert, no peer certificates found");
+        tracing::debug!(
+            event = "auth.certificate.missing",
+            client = label,
+            "User required in cert, no peer certificates found"
+        );
         return None;
     };
     if peer.certificates.len() > 1 {
-        tracing::debug!("{label} - Multiple peer certificates found, selecting first");
+        tracing::debug!(
+            event = "auth.certificate.several",
+            client = label,
+            "Multiple peer certificates found, selecting first"
+        );
     }
     let user = users.at(mapper.user_of(holder, label)?)?;
     if !connect.user.is_empty() {
         let given = quoted(&connect.user);
-        tracing::warn!("User {given} found in connect proto, but user required from cert");
+        tracing::warn!(
+            event = "auth.connect.user_ignored",
+            user = given,
+            "User {given} found in connect proto, but user required from cert"
+        );
     }
     Some(user)
 }

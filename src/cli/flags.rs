@@ -132,6 +132,7 @@ fn setting(name: &str) -> Option<Setting> {
         "client_advertise" => Text(|f| &mut f.client_advertise),
         "ports_file_dir" => Text(|f| &mut f.ports_file_dir),
         "l" | "log" => Text(|f| &mut f.log_file),
+        "log_format" => Text(|f| &mut f.log_format),
         "T" | "logtime" => Switch(|f| &mut f.logtime),
         "logtime_utc" => Switch(|f| &mut f.logtime_utc),
         "s" | "syslog" => Switch(|f| &mut f.syslog),

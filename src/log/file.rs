@@ -9,7 +9,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::LogError;
-use super::line::{Colours, Label, Stamp, os_error_text, push_line, quoted};
+use super::format::Formatter;
+use super::line::{Colours, Label, os_error_text, quoted};
+use super::record::Record;
 
 /// Readable by the group, for log shippers. COMPAT: nats-server's mode.
 const MODE: u32 = 0o640;
@@ -59,10 +61,10 @@ impl LogFile {
     }
 
     /// Writes a line, then rotates if the file has become too large. What cannot be written is lost.
-    pub fn write(&mut self, line: &str, stamp: &mut Stamp) {
+    pub fn write(&mut self, line: &str, formatter: &mut Formatter) {
         self.append(line);
         if self.next_rotation > 0 && self.size > self.next_rotation {
-            self.rotate(stamp);
+            self.rotate(formatter);
         }
     }
 
@@ -72,7 +74,7 @@ impl LogFile {
         }
     }
 
-    fn rotate(&mut self, stamp: &mut Stamp) {
+    fn rotate(&mut self, formatter: &mut Formatter) {
         let backup = backup_path(&self.path, &Timestamp::now().to_zoned(TimeZone::system()));
         if let Err(error) = self.move_to(&backup) {
             // Twice the size each time, or a full disk would see an attempt with every line.
@@ -82,14 +84,15 @@ impl LogFile {
                 os_error_text(&error),
                 self.next_rotation
             );
-            self.note(Label::Error, &text, stamp);
+            self.note(Label::Error, "log.rotation.failed", &text, formatter);
             return;
         }
         self.next_rotation = self.size_limit;
         let backup = quoted(&backup.to_string_lossy());
-        self.note(Label::Info, &format!("Rotated log, backup saved as {backup}\r"), stamp);
+        let text = format!("Rotated log, backup saved as {backup}\r");
+        self.note(Label::Info, "log.rotated", &text, formatter);
         if self.max_files > 0 {
-            self.purge(stamp);
+            self.purge(formatter);
         }
     }
 
@@ -110,7 +113,7 @@ impl LogFile {
     }
 
     /// Removes the oldest backups beyond the allowed number.
-    fn purge(&mut self, stamp: &mut Stamp) {
+    fn purge(&mut self, formatter: &mut Formatter) {
         let directory = match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
@@ -123,7 +126,7 @@ impl LogFile {
                     quoted(&directory.to_string_lossy()),
                     os_error_text(&error)
                 );
-                self.note(Label::Error, &text, stamp);
+                self.note(Label::Error, "log.purge.failed", &text, formatter);
                 return;
             }
         };
@@ -136,7 +139,7 @@ impl LogFile {
             match fs::remove_file(&path) {
                 Ok(()) => {
                     let text = format!("Purged log file {}\r", quoted(&name));
-                    self.note(Label::Info, &text, stamp);
+                    self.note(Label::Info, "log.purged", &text, formatter);
                 }
                 Err(error) => {
                     let text = format!(
@@ -144,7 +147,7 @@ impl LogFile {
                         quoted(&path.to_string_lossy()),
                         os_error_text(&error)
                     );
-                    self.note(Label::Error, &text, stamp);
+                    self.note(Label::Error, "log.purge.failed", &text, formatter);
                     return;
                 }
             }
@@ -171,9 +174,10 @@ impl LogFile {
     }
 
     /// A line about the log itself. COMPAT: those of a rotation end with CRLF; the caller adds the CR.
-    fn note(&mut self, label: Label, text: &str, stamp: &mut Stamp) {
+    fn note(&mut self, label: Label, event: &str, text: &str, formatter: &mut Formatter) {
         let mut line = String::new();
-        push_line(&mut line, stamp, Timestamp::now(), label, Colours::Plain, text);
+        let record = Record::note(label, event, text);
+        formatter.push(&mut line, &record, Timestamp::now(), Colours::Plain);
         self.append(&line);
     }
 }

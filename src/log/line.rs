@@ -5,6 +5,8 @@ use std::fmt::{self, Write};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::format::LineFormat;
+
 /// What stands in the brackets of a line. `Notice` of syslog and the like follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
@@ -29,6 +31,18 @@ impl Label {
         }
     }
 
+    /// In JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
     /// The parameters of the terminal's colour sequence, as nats-server has them.
     fn colour(self) -> &'static str {
         match self {
@@ -50,25 +64,53 @@ pub enum Colours {
 /// The time column. Dates are computed once per second, for a change of the clock's offset falls on
 /// a full second too.
 pub struct Stamp {
-    pub time: bool,
+    format: LineFormat,
+    time: bool,
     utc: bool,
-    /// The second `text` belongs to.
+    /// The second `text` and `zone` belong to.
     second: i64,
     text: String,
+    /// Of RFC 3339.
+    zone: String,
 }
 
 impl Stamp {
-    pub fn new(time: bool, utc: bool) -> Self {
-        Self { time, utc, second: i64::MIN, text: String::new() }
+    pub fn new(format: LineFormat, time: bool, utc: bool) -> Self {
+        let (text, zone) = (String::new(), String::new());
+        Self { format, time, utc, second: i64::MIN, text, zone }
+    }
+
+    fn follow(&mut self, now: Timestamp) {
+        if now.as_second() == self.second {
+            return;
+        }
+        let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
+        match self.format {
+            LineFormat::Text => self.text = seconds(now, zone),
+            LineFormat::Json => {
+                let now = now.to_zoned(zone);
+                self.text = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+                self.zone = match now.offset().seconds() {
+                    0 => "Z".to_owned(),
+                    _ => now.strftime("%:z").to_string(),
+                };
+            }
+        }
+        self.second = now.as_second();
     }
 
     fn push(&mut self, out: &mut String, now: Timestamp) {
-        if now.as_second() != self.second {
-            let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
-            self.text = seconds(now, zone);
-            self.second = now.as_second();
-        }
+        self.follow(now);
         let _ = write!(out, "{}.{:06}", self.text, now.subsec_microsecond());
+    }
+
+    /// `2026-11-21T07:08:09.000012Z`; `None` where lines bear no time.
+    pub fn rfc3339(&mut self, now: Timestamp) -> Option<String> {
+        if !self.time {
+            return None;
+        }
+        self.follow(now);
+        Some(format!("{}.{:06}{}", self.text, now.subsec_microsecond(), self.zone))
     }
 }
 
@@ -210,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_line_looks_like_one_of_nats_server() {
-        let mut stamp = Stamp::new(true, true);
+        let mut stamp = Stamp::new(LineFormat::Text, true, true);
         let early = line(&mut stamp, "2026-01-02T03:04:05.000006Z", Label::Info, Colours::Plain);
         assert_eq!(early, "[7] 2026/01/02 03:04:05.000006 [INF] Server is ready\n");
         let late = line(&mut stamp, "2026-11-20T22:41:17.9999999Z", Label::Fatal, Colours::Plain);
@@ -219,7 +261,7 @@ mod tests {
 
     #[test]
     fn without_time_only_the_time_is_missing() {
-        let mut stamp = Stamp::new(false, false);
+        let mut stamp = Stamp::new(LineFormat::Text, false, false);
         let text = line(&mut stamp, "2026-01-02T03:04:05Z", Label::Debug, Colours::Plain);
         assert_eq!(text, "[7] [DBG] Server is ready\n");
     }
@@ -235,7 +277,7 @@ mod tests {
             (Label::Debug, "\x1b[36mDBG\x1b[0m"),
             (Label::Trace, "\x1b[33mTRC\x1b[0m"),
         ] {
-            let mut stamp = Stamp::new(false, false);
+            let mut stamp = Stamp::new(LineFormat::Text, false, false);
             let text = line(&mut stamp, "2026-01-02T03:04:05Z", label, Colours::Ansi);
             assert_eq!(text, format!("[7] [{shown}] Server is ready\n"));
         }

@@ -1,12 +1,20 @@
-//! The log: nats-server's lines on standard error, in a file or to syslog.
+//! The log: nats-server's lines, or JSON, on standard error, in a file or to syslog; or records of
+//! the journal.
 //!
-//! The program logs with the macros of `tracing`; `error!(fatal = true, …)` is a fatal line, which
-//! the caller ends the process after. Nothing here decides what is worth a line, except that
+//! The program logs with the macros of `tracing`. Each call names its event first, `event = "…"`,
+//! which `docs/log-events.md` lists and `tests/tidy.rs` asks for. `client = …` is a connection's
+//! label: it stands before the text, and apart from it in JSON. `error!(…, fatal = true, …)` is a
+//! fatal line, which the caller ends the process after. Nothing here decides what is worth a line, except that
 //! [`RateLimited`] helps to leave out repeats. A line that cannot be written is lost, silently: the
 //! caller is never delayed by an error nor told of one.
 
+mod copy;
 mod file;
+mod format;
+mod journal;
 mod line;
+mod queue;
+mod record;
 mod sampled;
 mod subscriber;
 mod syslog;
@@ -20,9 +28,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+pub use copy::JournalCopy;
 use file::LogFile;
-use line::{Colours, Label, Stamp, early_line, push_line};
+use format::Formatter;
+pub use format::LineFormat;
+use journal::Journal;
+use line::{Colours, Label, early_line};
 pub use line::{os_error_text, quoted, quoted_bytes};
+use record::Record;
 pub use sampled::RateLimited;
 use subscriber::LineSubscriber;
 use syslog::Syslog;
@@ -49,12 +62,21 @@ pub struct LogSettings {
     pub time: bool,
     /// In UTC instead of local time.
     pub utc: bool,
+    /// The journal has a form of its own.
+    pub format: LineFormat,
     pub target: LogTarget,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { debug: false, trace: false, time: true, utc: false, target: LogTarget::Stderr }
+        Self {
+            debug: false,
+            trace: false,
+            time: true,
+            utc: false,
+            format: LineFormat::Text,
+            target: LogTarget::Stderr,
+        }
     }
 }
 
@@ -71,6 +93,8 @@ pub enum LogTarget {
     Syslog,
     /// `udp://host:port`, `tcp://host:port` or `unix:///path`
     RemoteSyslog(String),
+    /// The socket of systemd-journald.
+    Journal(PathBuf),
 }
 
 /// Why a target cannot be used. The environment is to blame, or for `SyslogNetwork` the operator.
@@ -80,6 +104,7 @@ pub enum LogError {
     Open { path: PathBuf, reason: String },
     SyslogNetwork { scheme: String },
     SyslogConnect { reason: String },
+    Journal { path: PathBuf, reason: String },
 }
 
 impl LogError {
@@ -102,6 +127,12 @@ impl fmt::Display for LogError {
             Self::SyslogConnect { reason } => {
                 write!(f, "error connecting to syslog: {}", quoted(reason))
             }
+            Self::Journal { path, reason } => write!(
+                f,
+                "error connecting to the journal at {}: {reason}; is this machine run by systemd? \
+                 See 'log_format'",
+                path.display()
+            ),
         }
     }
 }
@@ -115,13 +146,18 @@ pub struct Logger(Arc<Shared>);
 impl Logger {
     fn new() -> Self {
         let output = Output {
-            stamp: Stamp::new(true, false),
+            formatter: Formatter::new(LineFormat::Text, true, false),
             target: LogTarget::Stderr,
             sink: Sink::stderr(),
             line: String::new(),
         };
         let off = AtomicBool::new;
-        Self(Arc::new(Shared { debug: off(false), trace: off(false), output: Mutex::new(output) }))
+        Self(Arc::new(Shared {
+            debug: off(false),
+            trace: off(false),
+            structured: off(false),
+            output: Mutex::new(output),
+        }))
     }
 
     /// All or nothing: after an error the log goes on as before. A target that stays the same is not
@@ -145,7 +181,7 @@ impl Logger {
         let Opened { settings, sink } = opened;
         let replaced = {
             let mut output = self.0.lock();
-            output.stamp = Stamp::new(settings.time, settings.utc);
+            output.formatter = Formatter::new(settings.format, settings.time, settings.utc);
             output.target = settings.target.clone();
             let replaced = sink.map(|sink| std::mem::replace(&mut output.sink, sink));
             if let (Sink::File(file), LogTarget::File { size_limit, max_files, .. }) =
@@ -156,6 +192,9 @@ impl Logger {
             replaced
         };
         drop(replaced);
+        let structured =
+            settings.format != LineFormat::Text || matches!(settings.target, LogTarget::Journal(_));
+        self.0.structured.store(structured, Ordering::Relaxed);
         let debug_before = self.0.debug.swap(settings.debug, Ordering::Relaxed);
         let trace_before = self.0.trace.swap(settings.trace, Ordering::Relaxed);
         if (debug_before, trace_before) != (settings.debug, settings.trace) {
@@ -169,20 +208,25 @@ impl Logger {
         let mut output = self.0.lock();
         let outcome = match &mut output.sink {
             Sink::File(file) => Some(file.reopen()),
-            Sink::Stderr(_) | Sink::Syslog(_) => None,
+            Sink::Stderr(_) | Sink::Syslog(_) | Sink::Journal(_) => None,
         };
-        match outcome {
-            Some(Ok(())) => output.write(Label::Info, "File log re-opened"),
-            Some(Err(error)) => output.write(Label::Error, &error.to_string()),
-            None => output.write(Label::Info, "File log re-open ignored, not a file logger"),
-        }
+        let (label, event, text) = match outcome {
+            Some(Ok(())) => (Label::Info, "log.reopened", "File log re-opened".to_owned()),
+            Some(Err(error)) => (Label::Error, "log.reopen.failed", error.to_string()),
+            None => {
+                let text = "File log re-open ignored, not a file logger";
+                (Label::Info, "log.reopened", text.to_owned())
+            }
+        };
+        output.write(&Record::note(label, event, &text));
     }
 
-    /// Waits until syslog has been given every line, at most `limit`. For the end of the process;
+    /// Waits until syslog or the journal has been given every line, at most `limit`. For the end of the process;
     /// the other targets never hold lines back.
     pub fn flush(&self, limit: Duration) {
         let drained = match &self.0.lock().sink {
             Sink::Syslog(syslog) => syslog.drained(),
+            Sink::Journal(journal) => journal.drained(),
             Sink::Stderr(_) | Sink::File(_) => return,
         };
         let start = Instant::now();
@@ -210,6 +254,8 @@ enum Verbose {
 struct Shared {
     debug: AtomicBool,
     trace: AtomicBool,
+    /// Does the format show fields?
+    structured: AtomicBool,
     /// Held while a line is written, so that lines stand in the order of their times. Nothing under
     /// this lock logs.
     output: Mutex<Output>,
@@ -223,8 +269,12 @@ impl Shared {
         }
     }
 
-    fn write(&self, label: Label, text: &str) {
-        self.lock().write(label, text);
+    fn is_structured(&self) -> bool {
+        self.structured.load(Ordering::Relaxed)
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        self.lock().write(record);
     }
 
     fn lock(&self) -> MutexGuard<'_, Output> {
@@ -234,7 +284,7 @@ impl Shared {
 }
 
 struct Output {
-    stamp: Stamp,
+    formatter: Formatter,
     /// What `sink` was opened for.
     target: LogTarget,
     sink: Sink,
@@ -250,20 +300,25 @@ impl Output {
         }
     }
 
-    fn write(&mut self, label: Label, text: &str) {
+    fn write(&mut self, record: &Record<'_>) {
         let now = Timestamp::now();
         let colours = match &self.sink {
             Sink::Stderr(colours) => *colours,
             Sink::File(_) => Colours::Plain,
-            Sink::Syslog(syslog) => return syslog.write(label, text, now),
+            Sink::Journal(journal) => return journal.write(record),
+            Sink::Syslog(syslog) if self.formatter.format() == LineFormat::Text => {
+                return syslog.write(record.label, record.text, now);
+            }
+            Sink::Syslog(_) => Colours::Plain,
         };
         self.line.clear();
-        push_line(&mut self.line, &mut self.stamp, now, label, colours, text);
+        self.formatter.push(&mut self.line, record, now, colours);
         match &mut self.sink {
             // Unbuffered: one call, one line.
             Sink::Stderr(_) => drop(std::io::stderr().write_all(self.line.as_bytes())),
-            Sink::File(file) => file.write(&self.line, &mut self.stamp),
-            Sink::Syslog(_) => {}
+            Sink::File(file) => file.write(&self.line, &mut self.formatter),
+            Sink::Syslog(syslog) => syslog.write(record.label, self.line.trim_end(), now),
+            Sink::Journal(_) => {}
         }
     }
 }
@@ -272,6 +327,7 @@ enum Sink {
     Stderr(Colours),
     File(LogFile),
     Syslog(Syslog),
+    Journal(Journal),
 }
 
 impl Sink {
@@ -288,6 +344,7 @@ impl Sink {
             }
             LogTarget::Syslog => Self::Syslog(Syslog::local()?),
             LogTarget::RemoteSyslog(url) => Self::Syslog(Syslog::remote(url)?),
+            LogTarget::Journal(path) => Self::Journal(Journal::open(path)?),
         })
     }
 }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
+use tracing::span::{Attributes, Id};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use serde_json::Value;
+
 use super::line::{Escaped, Label};
+use super::record::{Client, Record, UNNAMED};
 use super::{Shared, Verbose};
 
 /// Debug and trace events of other crates are their developers' business.
@@ -19,7 +22,7 @@ const OWN_CRATE: &str = env!("CARGO_CRATE_NAME");
 const KEPT_BUFFER: usize = 64 * 1024;
 
 thread_local! {
-    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+    static BUFFER: Cell<Gathered> = const { Cell::new(Gathered::new()) };
 }
 
 pub struct LineSubscriber(pub Arc<Shared>);
@@ -67,22 +70,20 @@ impl Subscriber for LineSubscriber {
 
     fn event(&self, event: &Event<'_>) {
         // Taken, not borrowed: formatting an argument may itself log.
-        let mut text = BUFFER.try_with(Cell::take).unwrap_or_default();
-        text.clear();
-        let mut message = Message { text: &mut text, fatal: false };
-        event.record(&mut message);
-        let fatal = message.fatal;
+        let mut gathered = BUFFER.try_with(Cell::take).unwrap_or_default();
+        gathered.clear(self.0.is_structured());
+        event.record(&mut gathered);
         let label = match *event.metadata().level() {
-            Level::ERROR if fatal => Label::Fatal,
+            Level::ERROR if gathered.fatal => Label::Fatal,
             Level::ERROR => Label::Error,
             Level::WARN => Label::Warning,
             Level::INFO => Label::Info,
             Level::DEBUG => Label::Debug,
             Level::TRACE => Label::Trace,
         };
-        self.0.write(label, &text);
-        if text.capacity() <= KEPT_BUFFER {
-            let _ = BUFFER.try_with(|buffer| buffer.set(text));
+        self.0.write(&gathered.record(label));
+        if gathered.text.capacity() <= KEPT_BUFFER {
+            let _ = BUFFER.try_with(|buffer| buffer.set(gathered));
         }
     }
 
@@ -92,7 +93,7 @@ impl Subscriber for LineSubscriber {
         Id::from_u64(1)
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, _: &Id, _: &tracing::span::Record<'_>) {}
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
@@ -101,26 +102,103 @@ impl Subscriber for LineSubscriber {
     fn exit(&self, _: &Id) {}
 }
 
-/// Picks the fields of an event that this format shows.
-struct Message<'a> {
-    text: &'a mut String,
+/// The fields of an event. Some have a meaning here: `message`, `event`, `client`, `peer`, `fatal`.
+#[derive(Default)]
+struct Gathered {
+    /// The message, with the client before it.
+    text: String,
+    event: String,
+    client: String,
+    peer: String,
     fatal: bool,
+    /// Are the other fields wanted?
+    structured: bool,
+    fields: Vec<(&'static str, Value)>,
 }
 
-impl Visit for Message<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(Escaped(self.text), "{value:?}");
+impl Gathered {
+    const fn new() -> Self {
+        Self {
+            text: String::new(),
+            event: String::new(),
+            client: String::new(),
+            peer: String::new(),
+            fatal: false,
+            structured: false,
+            fields: Vec::new(),
         }
+    }
+
+    fn clear(&mut self, structured: bool) {
+        for text in [&mut self.text, &mut self.event, &mut self.client, &mut self.peer] {
+            text.clear();
+        }
+        self.fields.clear();
+        self.fatal = false;
+        self.structured = structured;
+    }
+
+    fn record(&mut self, label: Label) -> Record<'_> {
+        if !self.client.is_empty() {
+            self.text.insert_str(0, " - ");
+            self.text.insert_str(0, &self.client);
+        }
+        Record {
+            label,
+            event: if self.event.is_empty() { UNNAMED } else { &self.event },
+            client: Client::of_label(&self.client),
+            peer: Some(self.peer.as_str()).filter(|peer| !peer.is_empty()),
+            text: &self.text,
+            fields: &self.fields,
+        }
+    }
+
+    fn take(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        let target = match field.name() {
+            "message" => &mut self.text,
+            "event" => &mut self.event,
+            "client" => &mut self.client,
+            "peer" => &mut self.peer,
+            name => {
+                if self.structured {
+                    let mut text = String::new();
+                    let _ = Escaped(&mut text).write_fmt(value);
+                    self.fields.push((name, Value::String(text)));
+                }
+                return;
+            }
+        };
+        let _ = Escaped(target).write_fmt(value);
+    }
+
+    fn keep(&mut self, field: &Field, value: Value) {
+        if self.structured {
+            self.fields.push((field.name(), value));
+        }
+    }
+}
+
+impl Visit for Gathered {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.take(field, format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            let _ = Escaped(self.text).write_str(value);
-        }
+        self.take(field, format_args!("{value}"));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.fatal |= field.name() == "fatal" && value;
+        match field.name() {
+            "fatal" => self.fatal = value,
+            _ => self.keep(field, value.into()),
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.keep(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.keep(field, value.into());
     }
 }

@@ -1,32 +1,22 @@
 //! The syslog target: the local daemon, or one behind UDP, TCP or a Unix socket.
-//!
-//! A thread of its own owns the socket, behind a bounded queue: a daemon that is slow or away costs
-//! lines, never time of the server. What was lost is counted and told when the daemon is back.
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::LogError;
 use super::line::{Label, os_error_text};
+use super::queue::{Daemon, Queue};
 
 /// Where local daemons listen, by system. First as datagrams, then as a stream.
 const LOCAL_SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];
-/// Lines that may wait for the daemon.
-const QUEUE_LINES: usize = 8192;
 /// For connecting and for writing one line.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// After a failed attempt to reconnect, lines are dropped this long without another one.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// A daemon's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +30,11 @@ enum Place {
 impl Place {
     fn parse(url: &str) -> Result<Self, LogError> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        // Behind host and port nothing means anything.
-        let host = || rest.split('/').next().unwrap_or_default().to_string();
+        // Behind host and port nothing means anything, nor does a user before them.
+        let host = || {
+            let authority = rest.split('/').next().unwrap_or_default();
+            authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_string()
+        };
         match scheme.to_ascii_lowercase().as_str() {
             "udp" => Ok(Self::Udp(host())),
             "tcp" => Ok(Self::Tcp(host())),
@@ -147,19 +140,9 @@ impl Socket {
     }
 }
 
-/// The sending side, held by the logger. Its drop ends the thread once the queue is empty.
 pub struct Syslog {
     header: Header,
-    queue: SyncSender<String>,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    /// Lines queued or being sent.
-    pending: AtomicUsize,
-    /// Lines dropped and not yet told of.
-    lost: AtomicU64,
+    queue: Queue,
 }
 
 impl Syslog {
@@ -175,35 +158,41 @@ impl Syslog {
     fn start(place: Place) -> Result<Self, LogError> {
         let socket = place.connect().map_err(|reason| LogError::SyslogConnect { reason })?;
         let header = Header::new(&place);
-        let (queue, lines) = sync_channel(QUEUE_LINES);
-        let counts = Arc::new(Counts::default());
-        let sender = Sender {
-            place,
-            header: header.clone(),
-            socket: Some(socket),
-            retry_at: None,
-            counts: Arc::clone(&counts),
-        };
-        thread::Builder::new()
-            .name("syslog".to_string())
-            .spawn(move || sender.run(&lines))
+        let daemon = Reached { place, header: header.clone() };
+        let queue = Queue::start("syslog", daemon, socket)
             .map_err(|error| LogError::SyslogConnect { reason: os_error_text(&error) })?;
-        Ok(Self { header, queue, counts })
+        Ok(Self { header, queue })
     }
 
     /// Queues a line, or counts it as lost if the queue is full.
     pub fn write(&self, label: Label, text: &str, now: Timestamp) {
-        self.counts.pending.fetch_add(1, Ordering::AcqRel);
-        if self.queue.try_send(self.header.packet(label, text, now)).is_err() {
-            self.counts.pending.fetch_sub(1, Ordering::AcqRel);
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        self.queue.push(self.header.packet(label, text, now).into_bytes());
     }
 
-    /// A view of the queue that can be waited on without holding the logger's lock.
-    pub fn drained(&self) -> impl Fn() -> bool + use<> {
-        let counts = Arc::clone(&self.counts);
-        move || counts.pending.load(Ordering::Acquire) == 0
+    pub fn drained(&self) -> Box<dyn Fn() -> bool> {
+        self.queue.drained()
+    }
+}
+
+/// The daemon as the thread that owns the socket sees it.
+struct Reached {
+    place: Place,
+    header: Header,
+}
+
+impl Daemon for Reached {
+    type Socket = Socket;
+
+    fn connect(&self) -> Option<Socket> {
+        self.place.connect().ok()
+    }
+
+    fn send(socket: &mut Socket, packet: &[u8]) -> io::Result<()> {
+        socket.send(packet)
+    }
+
+    fn losses(&self, text: &str) -> Vec<u8> {
+        self.header.packet(Label::Warning, text, Timestamp::now()).into_bytes()
     }
 }
 
@@ -254,63 +243,6 @@ fn severity(label: Label) -> u8 {
         Label::Warning => 4,
         Label::Info | Label::Trace => 5,
         Label::Debug => 7,
-    }
-}
-
-/// The thread's side.
-struct Sender {
-    place: Place,
-    header: Header,
-    socket: Option<Socket>,
-    /// No attempt to reconnect before this time.
-    retry_at: Option<Instant>,
-    counts: Arc<Counts>,
-}
-
-impl Sender {
-    fn run(mut self, lines: &Receiver<String>) {
-        for packet in lines {
-            if !self.deliver(packet.as_bytes()) {
-                self.counts.lost.fetch_add(1, Ordering::Relaxed);
-            } else {
-                self.tell_losses();
-            }
-            self.counts.pending.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-
-    /// Sends, after one reconnect if need be.
-    fn deliver(&mut self, packet: &[u8]) -> bool {
-        if let Some(socket) = &mut self.socket
-            && socket.send(packet).is_ok()
-        {
-            return true;
-        }
-        self.socket = None;
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return false;
-        }
-        if let Ok(mut socket) = self.place.connect()
-            && socket.send(packet).is_ok()
-        {
-            self.socket = Some(socket);
-            self.retry_at = None;
-            return true;
-        }
-        self.retry_at = Some(Instant::now() + PAUSE);
-        false
-    }
-
-    fn tell_losses(&mut self) {
-        let lost = self.counts.lost.swap(0, Ordering::Relaxed);
-        if lost == 0 {
-            return;
-        }
-        let text = format!("{lost} log lines were lost, syslog was unavailable or too slow");
-        let packet = self.header.packet(Label::Warning, &text, Timestamp::now());
-        if !self.deliver(packet.as_bytes()) {
-            self.counts.lost.fetch_add(lost, Ordering::Relaxed);
-        }
     }
 }
 

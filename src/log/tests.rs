@@ -54,6 +54,31 @@ fn levels_have_the_labels_of_nats_server() {
 }
 
 #[test]
+fn events_carry_their_fields_into_json() {
+    let mut log = Log::new();
+    let line = || {
+        error!(event = "a.b", client = "1.2.3.4:5 - cid:7", number = -3_i64, by = "x\n", "text");
+        info!(event = "c.d", peer = "1.2.3.4:5", "text");
+        info!("text");
+    };
+    log.with(line);
+    assert_eq!(log.text(), "[ERR] 1.2.3.4:5 - cid:7 - text\n[INF] text\n[INF] text\n");
+    log.settings.format = LineFormat::Json;
+    log.logger.apply(&log.settings).unwrap();
+    log.with(line);
+    let text = log.text();
+    let json: Vec<serde_json::Value> =
+        text.lines().skip(3).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json[0]["message"], "1.2.3.4:5 - cid:7 - text");
+    assert_eq!(json[0]["cid"], 7);
+    assert_eq!(json[0]["peer"], "1.2.3.4:5");
+    assert_eq!(json[0]["fields"], serde_json::json!({ "number": -3, "by": "x\\n" }));
+    assert_eq!((&json[1]["event"], &json[1]["peer"]), (&"c.d".into(), &"1.2.3.4:5".into()));
+    assert_eq!(json[2]["event"], "other");
+    assert_eq!(json.len(), 3);
+}
+
+#[test]
 fn debug_and_trace_are_switched_apart_at_run_time() {
     let mut log = Log::new();
     let shared = Arc::clone(&log.logger.0);

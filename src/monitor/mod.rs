@@ -1,27 +1,44 @@
-//! Monitoring over HTTP: the endpoints probes need. One file an endpoint.
-//!
-//! Not here yet: `/connz`, `/subsz` and the rest of nats-server's endpoints.
+//! Monitoring over HTTP: nats-server's endpoints, and `/tlsz`, `/fipsz` and `/metrics`. One file an endpoint,
+//! [`routes::ROUTES`] lists them.
 
+mod accountz;
+mod answer;
+mod connz;
+mod debug;
 mod fipsz;
+mod guard;
 mod healthz;
-mod root;
+mod jetstream;
+mod links;
+mod metrics;
+mod page;
+mod patient;
+pub mod query;
+mod recorded;
+mod reply;
+mod routes;
+mod slots;
+mod subsz;
 mod tlsz;
 mod varz;
 
-use crate::limits::{MONITOR_CONNECTIONS, MONITOR_HEADER_TIMEOUT};
+use self::guard::{Desk, Visitor};
+use self::patient::Patient;
+use self::slots::{Slot, Slots};
+use crate::limits::{
+    MONITOR_CONNECTIONS, MONITOR_HEAD, MONITOR_HEADER_TIMEOUT, MONITOR_LARGE_ANSWERS,
+    MONITOR_MAKERS, MONITOR_WRITE_TIMEOUT,
+};
 use crate::server::Server;
 use crate::tls::{Ready, Socket, Stream};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::{Semaphore, oneshot};
 
 pub struct Monitor {
     server: Arc<Server>,
@@ -30,51 +47,100 @@ pub struct Monitor {
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
     gate: Semaphore,
+    desk: Desk,
+    /// Bound how many answers whose size grows are made at once, and how many of the large ones
+    /// wait for their readers.
+    makers: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
-
-/// Paths that exist, with the key they are counted under.
-const PATHS: [&str; 5] = ["/", "/varz", "/healthz", "/tlsz", "/fipsz"];
 
 impl Monitor {
     pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
-        Self { server, ready, port, requests: Mutex::default(), gate: Semaphore::new(1) }
+        let makers = Arc::new(Semaphore::new(MONITOR_MAKERS));
+        let large = Arc::new(Semaphore::new(MONITOR_LARGE_ANSWERS));
+        let (gate, desk) = (Semaphore::new(1), Desk::new());
+        Self { server, ready, port, requests: Mutex::default(), gate, desk, makers, large }
     }
 
     /// Serves until the task is dropped.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let slots = Arc::new(Semaphore::new(MONITOR_CONNECTIONS));
+        let slots = Slots::new(MONITOR_CONNECTIONS);
         loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((tcp, address)) => {
-                    let monitor = Arc::clone(&self);
-                    tokio::spawn(async move {
-                        monitor.connection(tcp, address).await;
-                        drop(slot);
-                    });
+                    self.may_accept().await;
+                    let serve = move |monitor: Arc<Self>, slot| async move {
+                        monitor.connection(tcp, address, slot).await;
+                    };
+                    self.begin(&slots, serve).await;
                 }
-                Err(error) => {
-                    tracing::error!("monitoring: accept error: {error}");
-                    tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
-                }
+                Err(error) => accept_failed(error).await,
             }
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: std::net::SocketAddr) {
+    /// As [`Monitor::serve`], on a Unix socket.
+    pub async fn serve_unix(self: Arc<Self>, listener: UnixListener) {
+        let slots = Slots::new(MONITOR_CONNECTIONS);
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let serve = move |monitor: Arc<Self>, slot| async move {
+                        monitor.http(stream, Visitor::Local, slot).await;
+                    };
+                    self.begin(&slots, serve).await;
+                }
+                Err(error) => accept_failed(error).await,
+            }
+        }
+    }
+
+    /// Serves one connection by a task of its own, once there is a place for it.
+    async fn begin<W>(
+        self: &Arc<Self>,
+        slots: &Arc<Slots>,
+        serve: impl FnOnce(Arc<Self>, Arc<Slot>) -> W + Send + 'static,
+    ) where
+        W: Future<Output = ()> + Send,
+    {
+        let Some(slot) = slots.take().await else { return };
+        let (monitor, slot) = (Arc::clone(self), Arc::new(slot));
+        let (give, given) = oneshot::channel();
+        // It begins when its slot knows it.
+        let task = tokio::spawn(async move {
+            if let Ok(slot) = given.await {
+                serve(monitor, slot).await;
+            }
+        });
+        slot.occupy(task.abort_handle());
+        let _ = give.send(slot);
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        address: std::net::SocketAddr,
+        slot: Arc<Slot>,
+    ) {
         let generation = self.server.current();
+        let (mut visitor, ip) = (None, address.ip());
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
-            Some(acceptor) => match acceptor.accept(Socket::new(tcp), &self.gate).await {
+            Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
                 Ok((stream, peer)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);
+                    visitor = Some((generation.number, Box::new(peer)));
                     stream
                 }
                 Err(error) => {
                     self.server.handshakes.monitor.failed(&error);
                     let hint = error.hint();
                     tracing::error!(
+                        event = "monitor.handshake.failed",
+                        peer = address.to_string(),
+                        code = error.code(),
+                        hint,
                         "monitoring: TLS handshake error from {address}: {error} (hint: {hint})"
                     );
                     return;
@@ -82,44 +148,34 @@ impl Monitor {
             },
         };
         drop(generation);
+        self.http(stream, Visitor::Remote { address: ip, peer: visitor }, slot).await;
+    }
+
+    async fn http<S: AsyncRead + AsyncWrite + Unpin>(
+        self: Arc<Self>,
+        stream: S,
+        visitor: Visitor,
+        slot: Arc<Slot>,
+    ) {
+        let visitor = Arc::new(visitor);
         let service = service_fn(|request| {
-            let response = self.respond(&request);
-            async move { Ok::<_, Infallible>(response) }
+            let (monitor, slot) = (Arc::clone(&self), Arc::clone(&slot));
+            let visitor = Arc::clone(&visitor);
+            async move {
+                slot.work();
+                let response = monitor.respond(&request, &visitor).await;
+                slot.rest();
+                Ok::<_, Infallible>(response)
+            }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(MONITOR_HEADER_TIMEOUT);
+        http.max_buf_size(MONITOR_HEAD).title_case_headers(true);
+        // An answer is written from where it lies: a copy would outlive its permit.
+        http.writev(true);
         // What a client does wrong on this port is its own business.
+        let stream = Patient::new(stream, MONITOR_WRITE_TIMEOUT);
         let _ = http.serve_connection(TokioIo::new(stream), service).await;
-    }
-
-    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let generation = self.server.current();
-        let base = generation.options.http_base_path.trim_matches('/');
-        let path = request.uri().path();
-        let path = match base {
-            "" => path,
-            base => {
-                let inner = path.strip_prefix('/').and_then(|path| path.strip_prefix(base));
-                match inner {
-                    Some("") => "/",
-                    // COMPAT: `/base/` is not the root page.
-                    Some("/") | None => return not_found(),
-                    Some(inner) => inner,
-                }
-            }
-        };
-        let Some(known) = PATHS.iter().find(|known| **known == path) else { return not_found() };
-        self.count(known);
-        match *known {
-            "/varz" => json(StatusCode::OK, &varz::body(self)),
-            "/tlsz" => json(StatusCode::OK, &tlsz::body(self)),
-            "/fipsz" => json(StatusCode::OK, &fipsz::body(self)),
-            "/healthz" => {
-                let (status, body) = healthz::body(&self.server);
-                json(status, &body)
-            }
-            _ => root::page(&self.server),
-        }
     }
 
     fn count(&self, path: &'static str) {
@@ -132,28 +188,7 @@ impl Monitor {
     }
 }
 
-fn pretty(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn json(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
-    respond(status, "application/json", body.to_owned())
-}
-
-fn not_found() -> Response<Full<Bytes>> {
-    respond(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".to_owned())
-}
-
-fn respond(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    if kind == "application/json" {
-        let any = header::HeaderValue::from_static("*");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
-    }
-    response
+async fn accept_failed(error: std::io::Error) {
+    tracing::error!(event = "monitor.accept.failed", "monitoring: accept error: {error}");
+    tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
 }

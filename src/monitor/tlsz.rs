@@ -2,7 +2,8 @@
 //! nats-server has no such endpoint.
 
 use super::Monitor;
-use crate::server::Alarm;
+use super::reply::Reply;
+use crate::server::{Alarm, StatusView};
 use crate::tls::tally::Totals;
 use crate::tls::{Acceptor, HandshakeFirst, ProfileView, Tally};
 use serde::Serialize;
@@ -15,20 +16,23 @@ struct Tlsz {
     /// Text of the running library.
     library: String,
     listeners: Vec<ListenerView>,
+    /// What responders say of clients; absent where none is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ocsp_peers: Option<StatusView>,
     alarms: Vec<Alarm>,
 }
 
 /// One listener with TLS.
 #[derive(Serialize)]
 pub struct ListenerView {
-    listener: &'static str,
+    pub listener: &'static str,
     /// Connections without TLS are served, too.
-    allow_non_tls: bool,
-    handshake_first: String,
-    timeout_seconds: f64,
-    ticket_key_age_seconds: i64,
-    profiles: Vec<ProfileView>,
-    handshakes: Totals,
+    pub allow_non_tls: bool,
+    pub handshake_first: String,
+    pub timeout_seconds: f64,
+    pub ticket_key_age_seconds: i64,
+    pub profiles: Vec<ProfileView>,
+    pub handshakes: Totals,
 }
 
 impl ListenerView {
@@ -69,13 +73,16 @@ pub fn listeners(monitor: &Monitor) -> Vec<ListenerView> {
     listeners
 }
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
     let server = &monitor.server;
-    super::pretty(&Tlsz {
+    let generation = server.current();
+    let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
+    Reply::pretty(&Tlsz {
         server_id: server.identity.id.clone(),
         now: jiff::Timestamp::now().to_string(),
         library: monitor.ready.inventory().library.clone(),
         listeners: listeners(monitor),
+        ocsp_peers: asks.then(|| server.statuses.view()),
         alarms: server.alarms.all(),
     })
 }

@@ -1,18 +1,23 @@
 //! `/varz`: the server at a glance. COMPAT: field names, order and omission of nats-server.
 
 use super::Monitor;
+use super::reply::{Float, Reply, uptime};
 use crate::server::{COMPATIBLE_VERSION, Generation};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub fn body(monitor: &Monitor) -> String {
+pub fn reply(monitor: &Monitor) -> Reply {
+    Reply::pretty(&Value::Object(fields(monitor)))
+}
+
+pub fn fields(monitor: &Monitor) -> Map<String, Value> {
     let generation = monitor.server.current();
     let mut fields = Map::new();
     identity(&generation, &mut fields);
     limits(monitor, &generation, &mut fields);
     activity(monitor, &generation, &mut fields);
-    super::pretty(&Value::Object(fields))
+    fields
 }
 
 fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
@@ -42,6 +47,8 @@ fn identity(generation: &Generation, fields: &mut Map<String, Value>) {
     put_if(fields, "auth_required", generation.auth.required());
     put_if(fields, "tls_required", info.tls_required);
     put_if(fields, "tls_verify", info.tls_verify);
+    let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
+    put_if(fields, "tls_ocsp_peer_verify", asks);
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -91,12 +98,13 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
     let started = server.identity.started;
     put(fields, "start", started.to_string());
     put(fields, "now", now.to_string());
-    put(fields, "uptime", uptime(now.as_second() - started.as_second()));
+    put(fields, "uptime", uptime(now.duration_since(started).unsigned_abs()));
     put(fields, "mem", resident_bytes());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     put(fields, "cores", cores);
     put(fields, "gomaxprocs", cores);
-    put(fields, "cpu", cpu_percent(now.duration_since(started).as_secs_f64()));
+    let cpu = cpu_percent(now.duration_since(started).as_secs_f64());
+    put(fields, "cpu", json!(Float(cpu)));
     put(fields, "connections", server.registry.len());
     put(fields, "total_connections", load(&counters.total_connections));
     for links in ["routes", "remotes", "leafnodes"] {
@@ -131,10 +139,19 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
             .collect();
         put(fields, "metadata", metadata);
     }
+    if let Some(counts) = server.statuses.cache_counts() {
+        let counts = json!(counts);
+        let said = counts.as_object().into_iter().flatten().filter(|(_, value)| **value != 0);
+        let said: Map<_, _> = said.map(|(key, value)| (key.clone(), value.clone())).collect();
+        put(fields, "ocsp_peer_cache", said);
+    }
     let by_kind =
         |clients: u64| json!({"clients": clients, "routes": 0, "gateways": 0, "leafs": 0});
     put(fields, "slow_consumer_stats", by_kind(load(&counters.slow_consumers)));
     put(fields, "stale_connection_stats", by_kind(load(&counters.stale)));
+    // Counts waiting for the disk on behalf of JetStream, which this version has not.
+    let waits = json!({"waiters": 0, "waits": 0, "wait_time": 0, "max_wait_time": 0});
+    put(fields, "disk_io_wait_stats", waits);
     // nats-server has none; only there when something is wrong.
     let alarms = server.alarms.all();
     if !alarms.is_empty() {
@@ -146,23 +163,8 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
     }
 }
 
-/// `5s`, `1m3s`, `1h2m3s`, `1d2h3m4s`, `1y2d3h4m5s`.
-fn uptime(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let years = days / 365;
-    let (s, m, h, d) = (seconds % 60, minutes % 60, hours % 24, days % 365);
-    match (years, days, hours, minutes) {
-        (0, 0, 0, 0) => format!("{s}s"),
-        (0, 0, 0, _) => format!("{m}m{s}s"),
-        (0, 0, ..) => format!("{h}h{m}m{s}s"),
-        (0, ..) => format!("{d}d{h}h{m}m{s}s"),
-        _ => format!("{years}y{d}d{h}h{m}m{s}s"),
-    }
-}
-
 /// Resident memory of this process; 0 where /proc does not say.
-fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|rest| rest.split_ascii_whitespace().next());
@@ -183,20 +185,4 @@ fn cpu_percent(elapsed: f64) -> f64 {
     // The kernel's interface counts in hundredths of a second on every Linux.
     let percent = ticks as f64 / elapsed.max(0.01);
     (percent * 10.0).round() / 10.0
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn uptime_texts() {
-        for (seconds, want) in [
-            (5, "5s"),
-            (63, "1m3s"),
-            (3723, "1h2m3s"),
-            (93_784, "1d2h3m4s"),
-            (365 * 86_400 + 2 * 86_400 + 3 * 3600 + 4 * 60 + 5, "1y2d3h4m5s"),
-        ] {
-            assert_eq!(super::uptime(seconds), want);
-        }
-    }
 }

@@ -114,13 +114,13 @@ pub async fn run<T: AsyncRead + AsyncWrite + Unpin>(
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let event = self.poll_bytes(cx);
-        self.client.wake_touched();
+        let now = Instant::now();
+        let event = self.poll_bytes(cx, now);
+        self.client.wake_touched(now);
         event
     }
 
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        let now = Instant::now();
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Event> {
         if let Some(reason) = self.poll_timer(cx, now) {
             return Poll::Ready(Event::Close(reason));
         }
@@ -234,17 +234,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     fn write_deadline_passed(&self) -> CloseReason {
         self.server.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            "{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total \
+            event = "client.slow_consumer",
+            client = &*self.handle.label(),
+            limit = "write_deadline",
+            "Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total \
              bytes.",
-            self.handle.label(),
             go_duration(self.client.options().write_deadline),
             self.writing.len(),
-            self.handle.outbound.pending_bytes(),
+            self.handle.outbound.pending_bytes()
         );
         CloseReason::SlowConsumerWriteDeadline
     }
 
     fn close(&mut self, reason: CloseReason, now: Instant) {
+        self.client.refused(reason, now);
         self.handle.outbound.close(reason);
         self.close_by = Some(now + CLOSE_FLUSH);
     }

@@ -50,7 +50,10 @@ impl StartFiles {
             return;
         }
         if let Err(error) = self.write_ports(directory, program, &ports(options, urls)) {
-            tracing::error!("Error writing ports file to {directory}: {error}");
+            tracing::error!(
+                event = "server.ports_file.failed",
+                "Error writing ports file to {directory}: {error}"
+            );
         }
     }
 

@@ -14,7 +14,7 @@ pub async fn run(server: Arc<Server>) {
     let generation = server.current();
     let options = &generation.options;
     tokio::time::sleep(options.lame_duck_grace).await;
-    tracing::info!("Closing existing clients");
+    tracing::info!(event = "server.lame_duck.closing", "Closing existing clients");
     let clients = server.registry.all();
     let Ok(count) = u32::try_from(clients.len().max(1)) else { return };
     let span = options.lame_duck_duration.saturating_sub(options.lame_duck_grace);

@@ -2,10 +2,12 @@
 
 use super::failures::{self, Failures};
 use super::{driver, recheck};
+use crate::auth::Method;
 use crate::limits::ACCEPT_BACKOFF;
+use crate::ocsp::Live;
 use crate::server::{Generation, Server};
-use crate::session::{Client, CloseReason, Handle};
-use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Socket, Stream};
+use crate::session::{Client, CloseReason, Handle, Moment};
+use crate::tls::{Acceptor, HandshakeError, HandshakeFirst, Ready, Sighting, Socket, Stream};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +24,7 @@ pub struct Listener {
     pub gate: Semaphore,
     pub rate: RateLimit,
     pub failures: Failures,
+    pub peers: Arc<Live>,
 }
 
 /// COMPAT: windows of one second, the first opened by a connection.
@@ -65,10 +68,16 @@ impl Listener {
             match tcp.accept().await {
                 Ok((stream, address)) => {
                     pause = ACCEPT_BACKOFF.0;
-                    tokio::spawn(Arc::clone(&self).connection(stream, address));
+                    let arrived = Instant::now();
+                    // Nobody comes in whom the audit log could not tell of.
+                    std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
+                    tokio::spawn(Arc::clone(&self).connection(stream, address, arrived));
                 }
                 Err(error) => {
-                    tracing::error!("Temporary Client Accept Error ({error}), sleeping {pause:?}");
+                    tracing::error!(
+                        event = "listener.accept.failed",
+                        "Temporary Client Accept Error ({error}), sleeping {pause:?}"
+                    );
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(ACCEPT_BACKOFF.1);
                 }
@@ -83,7 +92,11 @@ impl Listener {
             second.tick().await;
             let rejected = self.rate.rejected.swap(0, Ordering::Relaxed);
             if rejected > 0 {
-                tracing::warn!("Rejected {rejected} connections due to TLS rate limiting");
+                tracing::warn!(
+                    event = "listener.rate_limited",
+                    rejected,
+                    "Rejected {rejected} connections due to TLS rate limiting"
+                );
             }
         }
     }
@@ -94,12 +107,12 @@ impl Listener {
         loop {
             minute.tick().await;
             for line in self.failures.summary() {
-                tracing::error!("{line}");
+                tracing::error!(event = "tls.handshake.failures_summed", "{line}");
             }
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr) {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr, arrived: Instant) {
         let server = &self.server;
         // Messages are gathered before they are written; waiting for more would only add delay.
         let _ = tcp.set_nodelay(true);
@@ -107,13 +120,23 @@ impl Listener {
         // A handshake ends under the generation it began with; the session looks at newer ones.
         let generation = server.current();
         let options = &generation.options;
-        let handle = Arc::new(Handle::new(cid, address, options.max_pending));
+        let handle = Arc::new(Handle::new(cid, address, options.max_pending, now()));
+        handle.entry.arrive(arrived);
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!("{} - Client connection created", handle.label());
+        tracing::debug!(
+            event = "client.connected",
+            client = &*handle.label(),
+            "Client connection created"
+        );
         let admitted = server.registry.add(&handle, options.max_connections);
         let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
-            Ok(_) if self.is_overtaken(&generation, &handle) => CloseReason::CertificateRefused,
+            Ok(_) if self.is_overtaken(&generation, &handle).await => {
+                CloseReason::CertificateRefused
+            }
             Ok(stream) => {
+                if !generation.auth.required() {
+                    server.record_accepted(&handle, "", Method::Open, Instant::now());
+                }
                 let session = (Arc::clone(server), Arc::clone(&handle));
                 let client = Client::new(session.0, generation, session.1, Instant::now());
                 driver::run(stream, client, Arc::clone(server), self.ready).await
@@ -123,8 +146,14 @@ impl Listener {
                 refused.reason
             }
         };
-        server.registry.remove(cid, reason);
-        tracing::debug!("{} - Client connection closed: {reason}", handle.label());
+        server.record_refused(&handle, reason, "", Instant::now());
+        server.registry.close(&handle, reason, now());
+        tracing::debug!(
+            event = "client.closed",
+            client = &*handle.label(),
+            reason = reason.to_string(),
+            "Client connection closed: {reason}"
+        );
     }
 
     /// Up to the point where the client protocol begins. COMPAT: the order is nats-server's.
@@ -154,14 +183,17 @@ impl Listener {
                 return Ok(Stream::Plain(socket));
             }
             if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+                self.server.record_throttled(handle, Instant::now());
                 let text = "Connection throttling is active. Please try again later.";
                 return Err(self.turn_away(&mut socket, text).await);
             }
         } else if !self.rate.admit(acceptor.connection_rate_limit(), Instant::now()) {
+            self.server.record_throttled(handle, Instant::now());
             return Err(Refused { reason: CloseReason::MaxConnectionsExceeded });
         }
         let mut stream = self.handshake(acceptor, socket, handle).await?;
         if tls_first {
+            handle.activity.tls_first.store(true, Ordering::Relaxed);
             let mut info = self.server.info_for(generation, handle);
             info.tls_required = true;
             write_all(&mut stream, &info.line()).await?;
@@ -176,12 +208,26 @@ impl Listener {
 
     /// Did a new generation come during the handshake, which would not accept the client? What it
     /// looked at when it was published were connections whose handshake was done.
-    fn is_overtaken(&self, generation: &Generation, handle: &Handle) -> bool {
+    async fn is_overtaken(&self, generation: &Generation, handle: &Handle) -> bool {
         if self.server.is_current(generation) {
             return false;
         }
         let verdict = recheck::one(&self.server, handle);
-        verdict.inspect_err(|failure| recheck::close(handle, failure)).is_err()
+        if verdict.inspect_err(|failure| recheck::close(handle, failure)).is_err() {
+            return true;
+        }
+        let current = self.server.current();
+        let (Some(acceptor), Some(peer)) = (&current.acceptor, handle.peer()) else { return false };
+        match self.peers.admit(acceptor, peer).await {
+            Ok(links) => {
+                handle.set_links(links);
+                false
+            }
+            Err(refused) => {
+                recheck::close(handle, &refused.as_verify_failure());
+                true
+            }
+        }
     }
 
     /// COMPAT: nats-server waits for six bytes here; the first one tells.
@@ -207,7 +253,11 @@ impl Listener {
         if admitted {
             return Ok(());
         }
-        tracing::error!("{} - maximum connections exceeded", handle.label());
+        tracing::error!(
+            event = "client.too_many",
+            client = &*handle.label(),
+            "maximum connections exceeded"
+        );
         Err(self.turn_away(socket, "maximum connections exceeded").await)
     }
 
@@ -225,47 +275,129 @@ impl Listener {
         socket: Socket<TcpStream>,
         handle: &Handle,
     ) -> Result<Stream<TcpStream>, Refused> {
-        tracing::debug!("{} - Starting TLS client connection handshake", handle.label());
-        match acceptor.accept(socket, &self.gate).await {
-            Ok((stream, peer)) => {
+        tracing::debug!(
+            event = "tls.handshake.started",
+            client = &*handle.label(),
+            "Starting TLS client connection handshake"
+        );
+        let mut sighting = self.server.trail.is_on().then(Sighting::default);
+        match acceptor.accept_watched(socket, &self.gate, sighting.as_mut()).await {
+            Ok((mut stream, mut peer)) => {
+                match self.peers.admit(acceptor, &peer).await {
+                    Ok(links) => {
+                        if sighting.is_some()
+                            && let Some(verdict) = self.peers.verdict(acceptor, &peer, &links)
+                        {
+                            peer.revocation = Some(verdict);
+                        }
+                        handle.set_links(links);
+                    }
+                    Err(refused) => {
+                        peer.revocation = refused.verdict().or(peer.revocation);
+                        let error = HandshakeError::from(refused);
+                        let failed = Some(peer);
+                        let sighting = Sighting { server_name: None, failed, proven: true };
+                        self.server.record_failed(handle, &error, sighting, Instant::now());
+                        self.refuse(&mut stream, acceptor, handle, error).await;
+                        return Err(Refused { reason: CloseReason::TlsHandshakeFailure });
+                    }
+                }
                 let label = handle.label();
-                tracing::debug!("{label} - TLS handshake complete");
                 tracing::debug!(
-                    "{label} - TLS version {}, cipher suite {}",
+                    event = "tls.handshake.completed",
+                    client = &*label,
+                    "TLS handshake complete"
+                );
+                tracing::debug!(
+                    event = "tls.handshake.completed",
+                    client = &*label,
+                    version = peer.version,
+                    suite = peer.suite,
+                    "TLS version {}, cipher suite {}",
                     peer.version,
                     peer.suite
                 );
-                tracing::debug!("{label} - TLS group {}, resumed {}", peer.group, peer.resumed);
+                tracing::debug!(
+                    event = "tls.handshake.completed",
+                    client = &*label,
+                    group = peer.group,
+                    resumed = peer.resumed,
+                    "TLS group {}, resumed {}",
+                    peer.group,
+                    peer.resumed
+                );
                 self.server.handshakes.clients.completed(&peer, acceptor.within_policy(&peer));
                 handle.set_peer(peer);
                 Ok(stream)
             }
             Err(error) => {
                 self.server.handshakes.clients.failed(&error);
+                let sighting = sighting.unwrap_or_default();
+                self.server.record_failed(handle, &error, sighting, Instant::now());
                 self.log_failure(handle, &error);
                 Err(Refused { reason: CloseReason::TlsHandshakeFailure })
             }
         }
     }
 
+    /// A client whose handshake is done is told in words; an alert can no longer be sent. One that
+    /// waits for INFO would not understand.
+    async fn refuse(
+        &self,
+        stream: &mut Stream<TcpStream>,
+        acceptor: &Acceptor,
+        handle: &Handle,
+        error: HandshakeError,
+    ) {
+        self.server.handshakes.clients.failed(&error);
+        self.log_failure(handle, &error);
+        if acceptor.handshake_first() == HandshakeFirst::No {
+            let _ = write_all(stream, &crate::proto::write::error("Client Not OCSP Valid")).await;
+        }
+        let _ = std::future::poll_fn(|cx| stream.poll_shutdown(cx)).await;
+    }
+
     fn log_failure(&self, handle: &Handle, error: &HandshakeError) {
         let label = handle.label();
         match error {
             HandshakeError::NotPinned { key: Some(key) } => {
-                tracing::debug!("{label} - Failed pinned cert test for key id: {key}");
+                tracing::debug!(
+                    event = "tls.pin.refused",
+                    client = &*label,
+                    key,
+                    "Failed pinned cert test for key id: {key}"
+                );
             }
             HandshakeError::NotPinned { key: None } => tracing::debug!(
-                "{label} - Failed pinned cert test as client did not provide a certificate"
+                event = "tls.pin.refused",
+                client = &*label,
+                "Failed pinned cert test as client did not provide a certificate"
             ),
             _ => {}
         }
         let hint = error.hint();
         if error.is_probe() {
-            tracing::debug!("{label} - TLS handshake error: {error} (hint: {hint})");
+            tracing::debug!(
+                event = "tls.handshake.failed",
+                client = &*label,
+                code = error.code(),
+                hint,
+                "TLS handshake error: {error} (hint: {hint})"
+            );
         } else if self.failures.count(handle.address.ip(), error.kind()) {
-            tracing::error!("{label} - TLS handshake error: {error} (hint: {hint})");
+            tracing::error!(
+                event = "tls.handshake.failed",
+                client = &*label,
+                code = error.code(),
+                hint,
+                "TLS handshake error: {error} (hint: {hint})"
+            );
         }
     }
+}
+
+fn now() -> Moment {
+    Moment { wall: jiff::Timestamp::now(), clock: Instant::now() }
 }
 
 async fn write_all(stream: &mut Stream<TcpStream>, data: &[u8]) -> Result<(), Refused> {

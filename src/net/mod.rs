@@ -8,12 +8,14 @@ mod files;
 mod lame_duck;
 mod listener;
 pub mod moderation;
+mod monitor_socket;
 mod proof;
-mod recheck;
+pub mod recheck;
 mod reload;
 mod rotation;
 mod signals;
 pub mod supervisor;
+mod systemd;
 
 pub use files::{FileSource, StartFiles};
 pub use listener::Listener;

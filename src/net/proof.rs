@@ -24,7 +24,10 @@ pub async fn repeat(ready: Ready, server: Arc<Server>) -> String {
         let now = jiff::Timestamp::now();
         server.proofs.add(evidence, now);
         if reasons.is_empty() {
-            tracing::debug!("FIPS module proven again: {module}, self-test passed in {took} ms");
+            tracing::debug!(
+                event = "fips.proven_again",
+                "FIPS module proven again: {module}, self-test passed in {took} ms"
+            );
             continue;
         }
         let text = format!("FIPS 140-3 mode is no longer proven: {}", reasons.join("; "));
@@ -33,6 +36,6 @@ pub async fn repeat(ready: Ready, server: Arc<Server>) -> String {
         if recheck.stop && !crate::tls::fips::VERSION_SUFFIX.is_empty() {
             return text;
         }
-        tracing::error!("{text}");
+        tracing::error!(event = "fips.unproven", "{text}");
     }
 }

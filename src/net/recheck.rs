@@ -64,7 +64,14 @@ pub fn close(handle: &Handle, failure: &VerifyFailure) {
         None => String::new(),
     };
     let hint = failure.hint();
-    tracing::error!("{label} - TLS certificate no longer accepted: {reason}{whose} (hint: {hint})");
+    tracing::error!(
+        event = "tls.certificate.refused_later",
+        client = &*label,
+        reason,
+        hint,
+        "TLS certificate no longer accepted: {reason}{whose} (hint: {hint})"
+    );
+    handle.entry.withdraw(failure);
     handle.outbound.text(&write::error("TLS Certificate No Longer Accepted"));
     handle.outbound.close(CloseReason::CertificateRefused);
 }

@@ -6,9 +6,11 @@ use super::files::{StartFiles, Urls};
 use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
-use crate::limits::TICKET_KEY_AGE;
+use crate::audit_log::AuditLog;
+use crate::auth::monitoring::Guard;
+use crate::limits::{FIRST_STAPLES, TICKET_KEY_AGE};
 use crate::log::Logger;
-use crate::ocsp::Stapler;
+use crate::ocsp::Ocsp;
 use crate::options::Options;
 use crate::proto::write;
 use crate::server::{Acceptors, AlarmKind, Generation, Server};
@@ -25,6 +27,7 @@ pub struct Reloader {
     /// `natssl` or `nats-server`.
     pub program: String,
     pub logger: Logger,
+    pub audit: Arc<AuditLog>,
     /// `None`: there is no file to read.
     pub reread: Option<Reread>,
     pub server: Arc<Server>,
@@ -34,12 +37,12 @@ pub struct Reloader {
     pub clock: Clock,
     /// When the contexts in use were made.
     pub made: Instant,
-    pub stapler: Arc<Stapler>,
+    pub ocsp: Arc<Ocsp>,
 }
 
 impl Reloader {
     /// Looks at the files that TLS is made of, and takes over what is new, complete and matching.
-    pub fn look(&mut self, now: Instant) {
+    pub async fn look(&mut self, now: Instant) {
         let before = self.server.current();
         let paths = before.options.watched_files();
         if paths.is_empty() {
@@ -55,20 +58,25 @@ impl Reloader {
             _ if Stamps::of(&paths) != stamps => {}
             Ok(acceptors) => {
                 if self.watch.is_failing() {
-                    tracing::info!("The files of 'tls' can be used again");
+                    tracing::info!(
+                        event = "tls.files.usable_again",
+                        "The files of 'tls' can be used again"
+                    );
                 }
                 self.alarm(AlarmKind::TlsFiles, Vec::new());
                 self.watch.loaded(stamps);
-                self.rotate(&before, acceptors);
+                self.rotate(&before, acceptors).await;
             }
             Err(error) => {
                 let say = self.watch.failed(stamps, now);
                 match say {
                     Say::Warning => tracing::warn!(
+                        event = "tls.files.unusable",
                         "The files of 'tls' changed and cannot be used yet, those of before stay: \
                          {error}"
                     ),
                     Say::Alarm => tracing::error!(
+                        event = "tls.files.unusable",
                         "The files of 'tls' cannot be used, those of before are still served: \
                          {error}"
                     ),
@@ -89,14 +97,19 @@ impl Reloader {
         }
         match acceptors::load(self.ready, &before.options) {
             Ok(acceptors) if contents(&acceptors.clients) == contents(&before.acceptor) => {
-                tracing::debug!("Renewed the keys of TLS session tickets");
+                tracing::debug!(
+                    event = "tls.tickets.renewed",
+                    "Renewed the keys of TLS session tickets"
+                );
                 self.made = now;
+                let acceptors = Acceptors { guard: before.guard.clone(), ..acceptors };
                 let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
-                self.stapler.follow(&after);
+                self.ocsp.follow(&after);
             }
             // Nothing may be wrong with the files. Not again in an hour: a token counts wrong PINs.
             Err(error) if before.options.has_addresses() => {
                 tracing::warn!(
+                    event = "tls.tickets.stale",
                     "The keys of TLS session tickets are older than a day, and cannot be renewed \
                      before another day: {error}"
                 );
@@ -105,6 +118,7 @@ impl Reloader {
             // Other files are the watch's to take over, or to complain of.
             _ if before.options.watch_files => {}
             _ => tracing::warn!(
+                event = "tls.tickets.stale",
                 "The keys of TLS session tickets are older than a day: the files of 'tls' changed, \
                  and only a reload takes them over"
             ),
@@ -124,17 +138,33 @@ impl Reloader {
         let now = jiff::Timestamp::now().as_second();
         // Monitoring serves the same ones.
         for text in self.clock.due(&own, now) {
-            tracing::warn!("TLS of the client listener: {text}");
+            tracing::warn!(
+                event = "tls.certificate.expiring",
+                "TLS of the client listener: {text}"
+            );
         }
         let ending = own.iter().filter_map(|certificate| certificate.alarm(now)).collect();
         self.alarm(AlarmKind::CertificateExpiry, ending);
     }
 
-    fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
-        if contents(&before.acceptor) == contents(&acceptors.clients) {
+    async fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
+        let same_clients = contents(&before.acceptor) == contents(&acceptors.clients);
+        let same_monitor = contents(&before.monitor) == contents(&acceptors.monitor)
+            && Guard::same(before.guard.as_deref(), acceptors.guard.as_deref());
+        if same_clients && same_monitor {
             return;
         }
+        self.ocsp.stapler.prepare(&before.options, &acceptors, FIRST_STAPLES).await;
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
+        if !same_monitor {
+            tracing::info!(
+                event = "monitor.credentials.rotated",
+                "Rotated who may ask the monitoring endpoints, or its certificates"
+            );
+        }
+        if same_clients {
+            return self.ocsp.follow(&after);
+        }
         let served = |generation: &Generation| {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
         };
@@ -145,13 +175,21 @@ impl Reloader {
                 .iter()
                 .map(|line| format!("; {line}"))
                 .collect::<String>();
-            tracing::info!("Rotated trust of the client listener: CAs, CRLs or pins{lists}");
+            tracing::info!(
+                event = "tls.rotated",
+                "Rotated trust of the client listener: CAs, CRLs or pins{lists}"
+            );
         } else {
             for line in served(&after).into_iter().flatten() {
-                tracing::info!("Rotated TLS of the client listener: it now serves {line}");
+                tracing::info!(
+                    event = "tls.rotated",
+                    "Rotated TLS of the client listener: it now serves {line}"
+                );
             }
         }
-        self.stapler.follow(&after);
+        let trust = contents(&after.acceptor).unwrap_or_default();
+        self.audit.tell("certificates", vec![("sha256", trust.into())]);
+        self.ocsp.follow(&after);
         tell_warnings(before, &after);
         self.close_unpinned(before, &after);
         recheck::start(Arc::clone(&self.server), after);
@@ -159,17 +197,33 @@ impl Reloader {
         self.look_at_clock();
     }
 
-    /// SIGHUP.
-    pub fn reload(&mut self) {
-        match self.try_reload() {
-            Ok(digest) if digest.is_empty() => tracing::info!("Reloaded server configuration"),
-            Ok(digest) => tracing::info!("Reloaded server configuration ({digest})"),
-            Err(error) => tracing::error!("Failed to reload server configuration: {error}"),
+    /// SIGHUP. Returns whether the new configuration holds now.
+    pub async fn reload(&mut self) -> bool {
+        let outcome = self.try_reload().await;
+        let good = outcome.is_ok();
+        match outcome {
+            Ok(digest) if digest.is_empty() => {
+                tracing::info!(event = "server.reloaded", "Reloaded server configuration")
+            }
+            Ok(digest) => tracing::info!(
+                event = "server.reloaded",
+                digest,
+                "Reloaded server configuration ({digest})"
+            ),
+            Err(error) => {
+                tracing::error!(
+                    event = "server.reload_failed",
+                    "Failed to reload server configuration: {error}"
+                );
+                let facts = vec![("outcome", "failed".into()), ("detail", error.into())];
+                self.audit.tell("reload", facts);
+            }
         }
+        good
     }
 
     /// Returns the digest of what holds now.
-    fn try_reload(&mut self) -> Result<String, String> {
+    async fn try_reload(&mut self) -> Result<String, String> {
         let Some(reread) = &self.reread else {
             return Err(
                 "can only reload config when a file is provided using -c or --config".to_owned()
@@ -194,6 +248,8 @@ impl Reloader {
             .options
             .changes(&options, self.server.port, new_files)
             .map_err(|refused| refused.to_string())?;
+        let audit = self.audit.prepare(options.audit_log.as_ref()).map_err(|e| e.to_string())?;
+        self.ocsp.stapler.prepare(&options, &acceptors, FIRST_STAPLES).await;
         // The last step that can fail.
         let log = self.logger.open(&log_settings(&options)).map_err(|error| error.to_string())?;
         let digest = options.config_digest.clone();
@@ -201,8 +257,13 @@ impl Reloader {
         self.watch = Watch::start(stamps);
         self.alarm(AlarmKind::TlsFiles, Vec::new());
         self.made = Instant::now();
-        self.stapler.follow(&after);
+        self.ocsp.follow(&after);
         self.carry_out(&before, &after, &changes);
+        if !Guard::same(before.guard.as_deref(), after.guard.as_deref()) {
+            tracing::info!(event = "server.option_reloaded", "Reloaded: monitoring credentials");
+        }
+        let facts = vec![("outcome", "reloaded".into()), ("config", digest.clone().into())];
+        self.audit.follow(audit, "reload", facts);
         recheck::start(Arc::clone(&self.server), after);
         self.look_at_clock();
         // COMPAT: the changes still stand in the old log.
@@ -216,13 +277,13 @@ impl Reloader {
             && !new.pid_file.is_empty()
             && let Err(error) = self.files.write_pid(&new.pid_file)
         {
-            tracing::error!("Failed to write pidfile: {error}");
+            tracing::error!(event = "server.pid_file.failed", "Failed to write pidfile: {error}");
         }
         if old.ports_file_dir != new.ports_file_dir {
             self.files.announce(&self.program, new, &self.urls);
         }
         for line in changes {
-            tracing::info!("{line}");
+            tracing::info!(event = "server.option_reloaded", "{line}");
         }
         if new.max_connections < old.max_connections {
             self.close_surplus(new.max_connections);
@@ -241,11 +302,19 @@ impl Reloader {
         // The registry's order is that of a hash table with a random seed.
         for client in clients.iter().take(surplus) {
             let (label, account) = (client.label(), &self.server.account.name);
-            tracing::error!("{label} - maximum connections exceeded - Account:{account}");
+            tracing::error!(
+                event = "client.too_many",
+                client = &*label,
+                "maximum connections exceeded - Account:{account}"
+            );
             client.outbound.text(&write::error("maximum connections exceeded"));
             client.outbound.close(CloseReason::MaxConnectionsExceeded);
         }
-        tracing::info!("Closed {surplus} connections to fall within max_connections");
+        tracing::info!(
+            event = "client.surplus_closed",
+            closed = surplus,
+            "Closed {surplus} connections to fall within max_connections"
+        );
     }
 
     /// Whose key is no longer pinned has to go. COMPAT: without pins nobody has.
@@ -259,7 +328,12 @@ impl Reloader {
             |client: &&Arc<Handle>| client.peer().is_some_and(|peer| !new.allows_key(peer));
         let out: Vec<_> = clients.iter().filter(unpinned).collect();
         if !out.is_empty() {
-            tracing::info!("Disconnect {} clients due to pinned certs reload", out.len());
+            tracing::info!(
+                event = "tls.pins.disconnected",
+                closed = out.len(),
+                "Disconnect {} clients due to pinned certs reload",
+                out.len()
+            );
         }
         for client in out {
             client.outbound.close(CloseReason::TlsHandshakeFailure);
@@ -279,7 +353,7 @@ fn tell_warnings(before: &Generation, after: &Generation) {
     };
     let told = of(before);
     for warning in of(after).iter().filter(|warning| !told.contains(warning)) {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "tls.warning", "{warning}");
     }
 }
 
@@ -315,8 +389,9 @@ mod tests {
             ready,
             program: "natssl".into(),
             logger: crate::log::install(),
+            audit: Arc::new(AuditLog::new(ready, Arc::clone(&server))),
             reread: None,
-            stapler: Arc::new(Stapler::new(Arc::clone(&server))),
+            ocsp: Arc::new(Ocsp::new(&server)),
             server,
             files: StartFiles::default(),
             urls: Urls { address, monitors: Vec::new() },
@@ -355,8 +430,8 @@ mod tests {
     }
 
     /// Real ones lock themselves after a few wrong PINs; here a file that is gone refuses.
-    #[test]
-    fn a_token_that_refuses_is_not_asked_again_and_again() {
+    #[tokio::test]
+    async fn a_token_that_refuses_is_not_asked_again_and_again() {
         let ready = crate::tls::start().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let CertificateFiles::Pem { certificate, key } = write_pair(ready, folder.path()) else {
@@ -381,10 +456,10 @@ mod tests {
         std::fs::rename(&key, &away).unwrap();
         // Not the stamps of the files: as if one had changed.
         reloader.watch = Watch::default();
-        reloader.look(start);
+        reloader.look(start).await;
         assert!(reloader.watch.is_failing());
         std::fs::rename(&away, &key).unwrap();
-        reloader.look(start + hour);
+        reloader.look(start + hour).await;
         assert!(reloader.watch.is_failing(), "no file changed");
     }
 }

@@ -3,6 +3,7 @@
 use super::lame_duck;
 use super::reload::Reloader;
 use super::supervisor::StartError;
+use super::systemd::{self, Notifier};
 use crate::limits::{CLOCK_INTERVAL, LOOK_INTERVAL};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -41,6 +42,7 @@ impl Signals {
         accepting: &JoinHandle<()>,
         mut unproven: JoinHandle<String>,
         mut unstapled: JoinHandle<String>,
+        systemd: &Notifier,
     ) -> Result<(), String> {
         let mut ending: Option<JoinHandle<()>> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
@@ -57,28 +59,59 @@ impl Signals {
             };
             tokio::select! {
                 _ = self.interrupt.recv() => {
-                    tracing::info!("Trapped \"interrupt\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "INT",
+                        "Trapped \"interrupt\" signal"
+                    );
                     return Ok(());
                 }
                 _ = self.terminate.recv() => {
-                    tracing::info!("Trapped \"terminated\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "TERM",
+                        "Trapped \"terminated\" signal"
+                    );
                     // COMPAT: a lame duck is already on its way out.
                     if ending.is_none() {
                         return Ok(());
                     }
                 }
                 _ = self.hangup.recv() => {
-                    tracing::info!("Trapped \"hangup\" signal");
-                    reloader.reload();
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "HUP",
+                        "Trapped \"hangup\" signal"
+                    );
+                    systemd.reloading();
+                    let good = reloader.reload().await;
+                    let status = systemd::status(&reloader.server);
+                    let failed = if good { "" } else { "The last reload failed, see the log; " };
+                    systemd.ready(&format!("{failed}{status}"));
                 }
                 _ = self.user1.recv() => {
-                    tracing::info!("Trapped \"user defined signal 1\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "USR1",
+                        "Trapped \"user defined signal 1\" signal"
+                    );
                     reloader.logger.reopen();
+                    reloader.audit.reopen();
                 }
                 _ = self.user2.recv() => {
-                    tracing::info!("Trapped \"user defined signal 2\" signal");
+                    tracing::info!(
+                        event = "server.signal",
+                        signal = "USR2",
+                        "Trapped \"user defined signal 2\" signal"
+                    );
                     if ending.is_none() {
-                        tracing::info!("Entering lame duck mode, stop accepting new clients");
+                        tracing::info!(
+                            event = "server.lame_duck.entered",
+                            "Entering lame duck mode, stop accepting new clients"
+                        );
+                        let current = reloader.server.current();
+                        let options = &current.options;
+                        systemd.lame_duck(options.lame_duck_duration + options.lame_duck_grace);
                         accepting.abort();
                         ending = Some(tokio::spawn(lame_duck::run(Arc::clone(&reloader.server))));
                     }
@@ -87,10 +120,10 @@ impl Signals {
                     reloader.renew(now.into_std());
                     reloader.look_at_clock();
                 }
-                now = look.tick() => reloader.look(now.into_std()),
+                now = look.tick() => reloader.look(now.into_std()).await,
                 Ok(reason) = &mut unproven => return Err(reason),
                 Ok(reason) = &mut unstapled => {
-                    tracing::error!("{reason}");
+                    tracing::error!(event = "ocsp.staple.required", "{reason}");
                     return Ok(());
                 }
                 () = lame_duck_over => return Ok(()),

@@ -4,17 +4,20 @@ use super::acceptors;
 use super::failures::Failures;
 use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
+use super::monitor_socket::{self, SocketFile};
 use super::proof;
 use super::reload::Reloader;
 pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
+use super::systemd::{self, Notifier};
+use crate::audit_log::{AuditLog, Facts};
 use crate::limits::FIRST_STAPLES;
-use crate::log::{LogSettings, LogTarget, Logger};
+use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
-use crate::ocsp::Stapler;
-use crate::options::{MonitorListener, Options};
-use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
+use crate::ocsp::Ocsp;
+use crate::options::{LogFormat, MonitorListener, Options};
+use crate::server::{Acceptors, COMPATIBLE_VERSION, Generation, Identity, Server};
 use crate::session::CloseReason;
 use crate::tls::{Acceptor, Clock, HandshakeFirst, Level, Ready, Refusal, VERSION, crypto};
 use std::fmt;
@@ -82,7 +85,7 @@ pub async fn run(start: Start) -> Result<(), StartError> {
     let logger = start.logger.clone();
     let result = serve(start, acceptors, stamps).await;
     if let Err(StartError::Fatal(text) | StartError::Unproven(text)) = &result {
-        tracing::error!(fatal = true, "{text}");
+        tracing::error!(event = "server.failed", fatal = true, "{text}");
     }
     logger.flush(Duration::from_secs(1));
     result
@@ -90,7 +93,9 @@ pub async fn run(start: Start) -> Result<(), StartError> {
 
 pub(super) fn log_settings(options: &Options) -> LogSettings {
     let number = |value: i64| u64::try_from(value).unwrap_or(0);
-    let target = if !options.log_file.is_empty() {
+    let target = if let LogFormat::Journald(path) = &options.log_format {
+        LogTarget::Journal(path.clone())
+    } else if !options.log_file.is_empty() {
         LogTarget::File {
             path: options.log_file.clone().into(),
             size_limit: number(options.log_size_limit),
@@ -108,6 +113,10 @@ pub(super) fn log_settings(options: &Options) -> LogSettings {
         trace: options.trace,
         time: options.logtime,
         utc: options.logtime_utc,
+        format: match options.log_format {
+            LogFormat::Json => LineFormat::Json,
+            LogFormat::Text | LogFormat::Journald(_) => LineFormat::Text,
+        },
         target,
     }
 }
@@ -138,12 +147,22 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     }
     let acceptor = acceptors.clients.clone();
     let server = Arc::new(Server::new(identity, options.clone(), address.port(), acceptors));
-    let monitors = start_monitors(&server, start.ready).await?;
-    tracing::info!("Listening for client connections on {address}");
+    let audit = Arc::new(AuditLog::new(start.ready, Arc::clone(&server)));
+    let prepared = audit.prepare(options.audit_log.as_ref()).map_err(|e| fatal(e.to_string()))?;
+    audit.follow(prepared, "start", start_facts(start.ready, &server, address));
+    let (monitors, _socket) = start_monitors(&server, start.ready).await?;
+    tracing::info!(
+        event = "listener.up",
+        address = address.to_string(),
+        "Listening for client connections on {address}"
+    );
     if let Some(acceptor) = &acceptor {
         tls_lines(start.ready, acceptor, options.allow_non_tls);
         if options.maps_in_vain() {
-            tracing::warn!("verify_and_map has no effect without 'authorization {{ users }}'");
+            tracing::warn!(
+                event = "auth.mapping.idle",
+                "verify_and_map has no effect without 'authorization {{ users }}'"
+            );
         }
     }
     fips_lines(start.ready, &server, address);
@@ -158,12 +177,12 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     files.announce(&start.program, &options, &urls);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // The first clients get their staples, unless a responder takes its time.
-    let stapler = Arc::new(Stapler::new(Arc::clone(&server)));
-    stapler.follow(&server.current());
-    if stapler.is_on() {
-        tracing::info!("OCSP Stapling enabled for Client connections");
+    let ocsp = Arc::new(Ocsp::new(&server));
+    ocsp.follow(&server.current());
+    if ocsp.stapler.is_on() {
+        tracing::info!(event = "ocsp.stapling.on", "OCSP Stapling enabled for Client connections");
     }
-    stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
+    ocsp.stapler.first(FIRST_STAPLES).await.map_err(fatal)?;
     let limited = acceptor.as_ref().is_some_and(|a| a.connection_rate_limit() > 0);
     let shared = Arc::new(Listener {
         server: Arc::clone(&server),
@@ -171,7 +190,9 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         gate: Semaphore::new(cores),
         rate: RateLimit::default(),
         failures: Failures::default(),
+        peers: Arc::clone(&ocsp.peers),
     });
+    tokio::spawn(Arc::clone(&ocsp.peers).keep());
     if limited {
         tokio::spawn(Arc::clone(&shared).report_rejected());
     }
@@ -184,6 +205,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         ready: start.ready,
         program: start.program,
         logger: start.logger,
+        audit: Arc::clone(&audit),
         reread: start.reread,
         server: Arc::clone(&server),
         files,
@@ -191,20 +213,27 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         watch: Watch::start(stamps),
         clock: Clock::default(),
         made: std::time::Instant::now(),
-        stapler: Arc::clone(&stapler),
+        ocsp: Arc::clone(&ocsp),
     };
     reloader.look_at_clock();
-    tracing::info!("Server is ready");
+    tracing::info!(event = "server.ready", "Server is ready");
     if let Some(when_ready) = when_ready {
         when_ready(address.port());
     }
-    let unstapled = tokio::spawn(async move { stapler.end().await });
+    let systemd = Notifier::from_environment();
+    systemd.ready(&systemd::status(&server));
+    let watch = systemd.clone().watch(Arc::clone(&server), accepting.abort_handle());
+    let watch = tokio::spawn(watch);
+    let stapling = Arc::clone(&ocsp);
+    let unstapled = tokio::spawn(async move { stapling.stapler.end().await });
     let unproven = tokio::spawn(proof::repeat(start.ready, Arc::clone(&server)));
-    let end = signals.serve(reloader, &accepting, unproven, unstapled).await;
+    let end = signals.serve(reloader, &accepting, unproven, unstapled, &systemd).await;
     if let Err(reason) = &end {
-        tracing::error!("{reason}; no longer serving");
+        tracing::error!(event = "fips.unproven", "{reason}; no longer serving");
     }
-    tracing::info!("Initiating Shutdown...");
+    tracing::info!(event = "server.stopping", "Initiating Shutdown...");
+    watch.abort();
+    systemd.stopping();
     accepting.abort();
     server.close_all(CloseReason::ServerShutdown);
     let gone = async {
@@ -213,7 +242,9 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(500), gone).await;
-    tracing::info!("Server Exiting..");
+    ocsp.end();
+    audit.stop(end.as_ref().map_or_else(String::as_str, |()| "shutdown"));
+    tracing::info!(event = "server.stopped", "Server Exiting..");
     end.map_err(StartError::Unproven)
 }
 
@@ -223,28 +254,63 @@ fn banner(start: &Start, identity: &Identity, options: &Options) {
         commit => commit,
     };
     let inventory = start.ready.inventory();
-    tracing::info!("Starting {}", start.program);
-    tracing::info!("  Version:  {COMPATIBLE_VERSION} (natssl {VERSION})");
-    tracing::info!("  Git:      [{commit}]");
-    tracing::info!("  OpenSSL:  {} (headers {})", inventory.library, inventory.built_with);
+    tracing::info!(event = "server.starting", "Starting {}", start.program);
+    tracing::info!(
+        event = "server.starting",
+        version = VERSION,
+        "  Version:  {COMPATIBLE_VERSION} (natssl {VERSION})"
+    );
+    tracing::info!(event = "server.starting", commit, "  Git:      [{commit}]");
+    tracing::info!(
+        event = "server.starting",
+        openssl = inventory.library,
+        "  OpenSSL:  {} (headers {})",
+        inventory.library,
+        inventory.built_with
+    );
     let name = if options.server_name.is_empty() { &identity.id } else { &options.server_name };
-    tracing::info!("  Name:     {name}");
-    tracing::info!("  ID:       {}", identity.id);
+    tracing::info!(event = "server.starting", name, "  Name:     {name}");
+    tracing::info!(event = "server.starting", id = identity.id, "  ID:       {}", identity.id);
     for remark in start.ready.evidence().remarks() {
-        tracing::warn!("{remark}");
+        tracing::warn!(event = "fips.remark", "{remark}");
     }
     if options.has_plain_passwords() {
-        tracing::warn!("Plaintext passwords detected, use nkeys or bcrypt");
+        tracing::warn!(
+            event = "auth.plain_passwords",
+            "Plaintext passwords detected, use nkeys or bcrypt"
+        );
     }
     if options.max_payload > crate::limits::MAX_PAYLOAD_WARN {
         tracing::warn!(
+            event = "server.large_payloads",
             "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor \
              performance"
         );
     }
     if let Some(file) = &options.config_file {
-        tracing::info!("Using configuration file: {file} ({})", options.config_digest);
+        tracing::info!(
+            event = "server.config",
+            file,
+            digest = options.config_digest,
+            "Using configuration file: {file} ({})",
+            options.config_digest
+        );
     }
+}
+
+/// What the audit log says of a start.
+fn start_facts(ready: Ready, server: &Server, address: std::net::SocketAddr) -> Facts {
+    let generation = server.current();
+    vec![
+        ("server_id", server.identity.id.clone().into()),
+        ("server_name", generation.info().server_name.clone().into()),
+        ("address", address.to_string().into()),
+        ("pid", std::process::id().into()),
+        ("version", VERSION.into()),
+        ("openssl", ready.inventory().library.clone().into()),
+        ("fips", crate::tls::fips_in_force().into()),
+        ("config", generation.options.config_digest.clone().into()),
+    ]
 }
 
 /// The start line of the fips build. Every acceptor that exists has passed its rehearsal.
@@ -259,11 +325,11 @@ fn fips_lines(ready: Ready, server: &Server, address: std::net::SocketAddr) {
     }
     let listeners: Vec<&str> = listeners.iter().map(String::as_str).collect();
     if let Some(line) = ready.evidence().start_line(&listeners) {
-        tracing::info!("{line}");
+        tracing::info!(event = "fips.activated", "{line}");
     }
     if ready.level() > Level::Off {
         for text in generation.outside_fips() {
-            tracing::warn!("FIPS: {text}");
+            tracing::warn!(event = "fips.outside", "FIPS: {text}");
         }
     }
 }
@@ -271,23 +337,27 @@ fn fips_lines(ready: Ready, server: &Server, address: std::net::SocketAddr) {
 fn tls_lines(ready: Ready, acceptor: &Acceptor, allow_non_tls: bool) {
     let first_only = acceptor.handshake_first() == HandshakeFirst::Always;
     if allow_non_tls && !first_only {
-        tracing::info!("TLS available for client connections");
+        tracing::info!(event = "tls.listener", "TLS available for client connections");
     } else {
-        tracing::info!("TLS required for client connections");
+        tracing::info!(event = "tls.listener", "TLS required for client connections");
     }
     if first_only {
         tracing::warn!(
+            event = "tls.first_only",
             "Clients that are not using \"TLS Handshake First\" option will fail to connect"
         );
     }
     for remark in acceptor.remarks(ready) {
-        tracing::info!("{remark}");
+        tracing::info!(event = "tls.remark", "{remark}");
     }
     for warning in acceptor.warnings() {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "tls.warning", "{warning}");
     }
     if !acceptor.has_certificate() {
-        tracing::warn!("TLS is on without a certificate: no handshake can succeed");
+        tracing::warn!(
+            event = "tls.no_certificate",
+            "TLS is on without a certificate: no handshake can succeed"
+        );
     }
 }
 
@@ -304,8 +374,11 @@ async fn bind(host: &str, port: i64) -> Result<Bound, (String, String)> {
     Ok((listener, address))
 }
 
-/// Monitoring listeners that are up, as URLs.
-async fn start_monitors(server: &Arc<Server>, ready: Ready) -> Result<Vec<String>, StartError> {
+/// Monitoring listeners that are up, as URLs, and the file of the Unix socket.
+async fn start_monitors(
+    server: &Arc<Server>,
+    ready: Ready,
+) -> Result<(Vec<String>, Option<SocketFile>), StartError> {
     let generation = server.current();
     let options = &generation.options;
     let fatal = |text: String| StartError::Fatal(format!("Can't start monitoring: {text}"));
@@ -317,17 +390,50 @@ async fn start_monitors(server: &Arc<Server>, ready: Ready) -> Result<Vec<String
             http.port, https.port
         )));
     }
-    let Some(monitor) = listeners.first() else { return Ok(Vec::new()) };
-    if monitor.https && generation.monitor.is_none() {
-        return Err(fatal("TLS cert and key required for HTTPS".to_owned()));
+    let monitor = match listeners.first() {
+        Some(listener) => Some(bind_monitor(&generation, listener).await.map_err(fatal)?),
+        None => None,
+    };
+    let port = monitor.as_ref().map_or(0, |(_, address)| address.port());
+    let endpoints = Arc::new(Monitor::new(Arc::clone(server), ready, port));
+    let mut file = None;
+    if let Some(socket) = &options.monitoring.socket {
+        let (listener, bound) = monitor_socket::bind(socket).map_err(fatal)?;
+        let path = socket.path.display();
+        tracing::info!(
+            event = "monitor.up",
+            address = path.to_string(),
+            scheme = "unix",
+            "Starting monitor on unix socket {path}"
+        );
+        tokio::spawn(Arc::clone(&endpoints).serve_unix(listener));
+        file = Some(bound);
     }
-    let host = if monitor.host.is_empty() { &options.host } else { &monitor.host };
-    let (listener, address) = bind(host, monitor.port).await.map_err(|(address, error)| {
-        fatal(format!("can't listen to the monitor port: listen tcp {address}: bind: {error}"))
-    })?;
-    let scheme = if monitor.https { "https" } else { "http" };
-    tracing::info!("Starting {scheme} monitor on {address}");
-    let monitor = Monitor::new(Arc::clone(server), ready, address.port());
-    tokio::spawn(Arc::new(monitor).serve(listener));
-    Ok(vec![format!("{scheme}://{address}")])
+    let Some((listener, address)) = monitor else { return Ok((Vec::new(), file)) };
+    let https = generation.monitor.is_some();
+    let scheme = if https { "https" } else { "http" };
+    tracing::info!(
+        event = "monitor.up",
+        address = address.to_string(),
+        scheme,
+        "Starting {scheme} monitor on {address}"
+    );
+    if options.monitoring.asks_secrets() && !https && !address.ip().is_loopback() {
+        tracing::warn!(
+            event = "monitor.in_clear",
+            "Tokens and passwords for monitoring travel in clear: use 'https'"
+        );
+    }
+    tokio::spawn(endpoints.serve(listener));
+    Ok((vec![format!("{scheme}://{address}")], file))
+}
+
+async fn bind_monitor(generation: &Generation, monitor: &MonitorListener) -> Result<Bound, String> {
+    if monitor.https && generation.monitor.is_none() {
+        return Err("TLS cert and key required for HTTPS".to_owned());
+    }
+    let host = if monitor.host.is_empty() { &generation.options.host } else { &monitor.host };
+    bind(host, monitor.port).await.map_err(|(address, error)| {
+        format!("can't listen to the monitor port: listen tcp {address}: bind: {error}")
+    })
 }

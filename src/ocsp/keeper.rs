@@ -1,35 +1,16 @@
-//! A task for each certificate that is stapled: asks in good time, keeps what is good, tells what is
-//! not, once for each change.
+//! Which certificates are stapled: a task for each, over every change of the configuration.
 
-use super::fetch;
 use super::store::Store;
-use crate::options::{Options, go_duration};
-use crate::server::{AlarmKind, Generation, Server};
+use super::task::{self, Task, Work, mark};
+use crate::options::Options;
+use crate::server::{Acceptors, AlarmKind, Generation, Server};
 use crate::tls::Slot;
-use crate::tls::ocsp::{Staple, Status};
-use crate::tls::staple::Note;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-
-/// Without an end of its own an answer is asked for again after this. COMPAT.
-const WITHOUT_END: Duration = Duration::from_secs(24 * 3600);
-/// The first wait after a failure; it doubles up to [`LONGEST_RETRY`].
-const FIRST_RETRY: Duration = Duration::from_secs(5);
-/// COMPAT: nats-server's wait when the staple has run out.
-const LONGEST_RETRY: Duration = Duration::from_secs(120);
-
-/// What is asked for and where it is put.
-struct Work {
-    /// The same certificate on several listeners and under several names.
-    slots: Mutex<Vec<Arc<Slot>>>,
-    urls: Vec<String>,
-    enforces: bool,
-    strict: bool,
-    store: Store,
-}
 
 struct Keeper {
     work: Arc<Work>,
@@ -44,11 +25,21 @@ pub struct Stapler {
     keepers: Mutex<HashMap<String, Keeper>>,
     /// Why the server must end (`strict`).
     end: watch::Sender<Option<String>>,
+    /// Do the first clients still wait?
+    starting: AtomicBool,
+    /// Certificates that want a staple and get none, as far as it was said.
+    unstapled: Mutex<Vec<String>>,
 }
 
 impl Stapler {
     pub fn new(server: Arc<Server>) -> Self {
-        Self { server, keepers: Mutex::default(), end: watch::Sender::new(None) }
+        Self {
+            server,
+            keepers: Mutex::default(),
+            end: watch::Sender::new(None),
+            starting: AtomicBool::new(true),
+            unstapled: Mutex::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Keeper>> {
@@ -59,40 +50,31 @@ impl Stapler {
     pub fn follow(&self, generation: &Generation) {
         let options = &generation.options;
         let listeners = [&generation.acceptor, &generation.monitor];
-        let slots = listeners.into_iter().flatten().flat_map(|acceptor| acceptor.slots());
-        let mut wanted: HashMap<String, Vec<Arc<Slot>>> = HashMap::new();
-        for slot in slots {
-            if !options.ocsp.mode.staples(slot.must_staple) {
-                if slot.must_staple {
-                    let file = &slot.file;
-                    tracing::warn!("Certificate at '{file}' has MustStaple but OCSP is disabled");
-                }
-                continue;
-            }
-            wanted.entry(slot.sha256.clone()).or_default().push(slot);
-        }
+        let slots: Vec<_> =
+            listeners.into_iter().flatten().flat_map(|acceptor| acceptor.slots()).collect();
+        self.tell_unstapled(options, &slots);
+        let wanted = wanted(options, slots);
         let mut keepers = self.lock();
         let mut before = std::mem::take(&mut *keepers);
         for (sha256, slots) in wanted {
             let Some(first) = slots.first() else { continue };
-            let urls = match options.ocsp.urls.is_empty() {
-                true => first.responders.clone(),
-                false => options.ocsp.urls.clone(),
-            };
+            let urls = urls(options, first);
             let old = before.remove(&sha256);
             if let Some(old) = &old {
                 let had = old.work.slots();
                 slots.iter().zip(had.iter().cycle()).for_each(|(slot, had)| slot.adopt(had));
             }
             let (enforces, strict) = (options.ocsp.mode.enforces(), options.ocsp.strict);
+            let asks = first.subject.is_ok();
             let same = |work: &Work| {
                 work.urls == urls
+                    && work.first().is_some_and(|first| first.subject.is_ok() == asks)
                     && (work.enforces, work.strict) == (enforces, strict)
                     && work.store == Store::new(&options.store_dir)
             };
             let keeper = match old {
                 Some(old) if same(&old.work) => {
-                    *old.work.lock() = slots;
+                    old.work.set_slots(slots);
                     old
                 }
                 other => {
@@ -112,16 +94,54 @@ impl Stapler {
     }
 
     fn start(&self, slots: Vec<Arc<Slot>>, urls: Vec<String>, options: &Options) -> Keeper {
-        let work = Arc::new(Work {
-            slots: Mutex::new(slots),
-            urls,
-            enforces: options.ocsp.mode.enforces(),
-            strict: options.ocsp.strict,
-            store: Store::new(&options.store_dir),
-        });
+        let work = Arc::new(Work::new(slots, urls, options));
         let (tell, tried) = watch::channel(false);
-        let task = keep(Arc::clone(&work), Arc::clone(&self.server), tell, self.end.clone());
-        Keeper { work, tried, task: tokio::spawn(task) }
+        let task = Task {
+            work: Arc::clone(&work),
+            server: Arc::clone(&self.server),
+            tried: tell,
+            end: self.end.clone(),
+            at_start: self.starting.load(Ordering::Relaxed),
+        };
+        Keeper { work, tried, task: tokio::spawn(task.run()) }
+    }
+
+    /// Fetches staples of certificates that are about to be served for the first time, for at most
+    /// `limit`: a client that insists on a staple should not meet them without.
+    pub async fn prepare(&self, options: &Options, acceptors: &Acceptors, limit: Duration) {
+        let listeners = [&acceptors.clients, &acceptors.monitor];
+        let slots = listeners.into_iter().flatten().flat_map(|acceptor| acceptor.slots());
+        let mut fetches = tokio::task::JoinSet::new();
+        for (sha256, slots) in wanted(options, slots.collect()) {
+            if self.lock().contains_key(&sha256) {
+                continue;
+            }
+            let Some(first) = slots.first() else { continue };
+            let urls = urls(options, first);
+            fetches.spawn(task::prepare(Work::new(slots, urls, options)));
+        }
+        let all = async { while fetches.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(limit, all).await;
+    }
+
+    /// Once for each change.
+    fn tell_unstapled(&self, options: &Options, slots: &[Arc<Slot>]) {
+        let mut files: Vec<String> = slots
+            .iter()
+            .filter(|slot| slot.must_staple && !options.ocsp.mode.staples(true))
+            .map(|slot| slot.file.clone())
+            .collect();
+        files.sort();
+        files.dedup();
+        let mut told = self.unstapled.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in files.iter().filter(|file| !told.contains(file)) {
+            tracing::warn!(
+                event = "ocsp.must_staple_off",
+                file,
+                "Certificate at '{file}' has MustStaple but OCSP is disabled"
+            );
+        }
+        *told = files;
     }
 
     /// Is any certificate stapled?
@@ -130,15 +150,20 @@ impl Stapler {
     }
 
     /// Waits until every certificate was asked for once, at most `limit`, so that the first clients
-    /// get their staples. With `strict`, what failed.
+    /// get their staples. With `strict` it takes as long as it takes; the error is what failed.
     pub async fn first(&self, limit: Duration) -> Result<(), String> {
+        let strict = self.server.current().options.ocsp.strict;
         let waits: Vec<_> = self.lock().values().map(|keeper| keeper.tried.clone()).collect();
         let all = async {
             for mut tried in waits {
                 let _ = tried.wait_for(|tried| *tried).await;
             }
         };
-        let _ = tokio::time::timeout(limit, all).await;
+        match strict {
+            true => all.await,
+            false => drop(tokio::time::timeout(limit, all).await),
+        }
+        self.starting.store(false, Ordering::Relaxed);
         match self.end.borrow().clone() {
             Some(reason) => Err(reason),
             None => Ok(()),
@@ -165,215 +190,19 @@ impl Stapler {
     }
 }
 
-impl Work {
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+/// The certificates that are stapled, by their SHA-256.
+fn wanted(options: &Options, slots: Vec<Arc<Slot>>) -> HashMap<String, Vec<Arc<Slot>>> {
+    let mut wanted: HashMap<String, Vec<Arc<Slot>>> = HashMap::new();
+    for slot in slots.into_iter().filter(|slot| options.ocsp.mode.staples(slot.must_staple)) {
+        wanted.entry(slot.sha256.clone()).or_default().push(slot);
     }
-
-    fn slots(&self) -> Vec<Arc<Slot>> {
-        self.lock().clone()
-    }
-
-    /// Is there a staple that clients get?
-    fn shows_something(&self) -> bool {
-        self.lock().first().is_some_and(|slot| slot.current().is_some())
-    }
+    wanted
 }
 
-/// How long after an answer the next one is asked for: half of what is left, a tenth more or less.
-fn wait_after(staple: &Staple, now: i64) -> Duration {
-    let Some(end) = staple.next_update else { return WITHOUT_END };
-    let left = u64::try_from(end - now).unwrap_or(0);
-    let half = Duration::from_secs(left) / 2;
-    half.mul_f64(0.9 + 0.2 * fastrand::f64()).max(Duration::from_secs(1))
-}
-
-async fn keep(
-    work: Arc<Work>,
-    server: Arc<Server>,
-    tried: watch::Sender<bool>,
-    end: watch::Sender<Option<String>>,
-) {
-    let now = || jiff::Timestamp::now().as_second();
-    let Some(first) = work.slots().first().cloned() else { return };
-    let file = first.file.clone();
-    let mut told: Option<Result<Status, String>> = None;
-    let mut retry = FIRST_RETRY;
-    // An answer of an earlier life of the server spares a question. COMPAT.
-    let mut wait = None;
-    if first.last().is_none()
-        && let (Ok(subject), Some(der)) = (&first.subject, work.store.read(&first.sha256))
-        && let Ok(staple) = subject.check(&der, now())
-    {
-        wait = Some(wait_after(&staple, now()));
-        put(&work, staple);
-    }
-    loop {
-        if let Some(wait) = wait.take() {
-            let _ = tried.send(true);
-            tokio::time::sleep(wait).await;
-        }
-        let outcome = ask(&work, &first).await;
-        let mut note =
-            Note { last_attempt: Some(jiff::Timestamp::now().to_string()), ..Note::default() };
-        let pause;
-        let state = match outcome {
-            Ok((staple, responder)) => {
-                note.responder = Some(responder);
-                retry = FIRST_RETRY;
-                pause = wait_after(&staple, now());
-                if let Err(error) = work.store.write(&first.sha256, &staple.der) {
-                    tracing::error!("OCSP status of certificate '{file}': {error}");
-                }
-                let (status, next) = (staple.status, staple.next_update);
-                put(&work, staple);
-                tell_status(&file, status, next, pause, told.as_ref());
-                Ok(status)
-            }
-            Err(error) => {
-                pause = retry;
-                retry = (retry * 2).min(LONGEST_RETRY);
-                note.error = Some(error.clone());
-                // One line for each new reason; what goes on failing is in monitoring.
-                if !matches!(&told, Some(Err(before)) if *before == error) {
-                    tracing::error!(
-                        "Bad OCSP status update for certificate '{file}': {error}, trying again in {}",
-                        go_duration(pause)
-                    );
-                }
-                Err(error)
-            }
-        };
-        let at = jiff::Timestamp::now() + pause;
-        note.next_attempt = Some(at.to_string());
-        work.slots().iter().for_each(|slot| slot.note(note.clone()));
-        alarm(&work, &server, &file, &state);
-        let bad = match &state {
-            Ok(Status::Good) => None,
-            Ok(status) => work.enforces.then(|| {
-                format!("found existing OCSP status for certificate at '{file}': {}", status.text())
-            }),
-            Err(error) if !work.shows_something() => {
-                Some(format!("bad OCSP status update for certificate at '{file}': {error}"))
-            }
-            Err(_) => None,
-        };
-        // COMPAT: a responder that fails ends nothing once the server runs.
-        let started = *tried.borrow();
-        if let Some(reason) = bad.filter(|_| work.strict && (!started || state.is_ok())) {
-            end.send_replace(Some(reason));
-        }
-        told = Some(state);
-        wait = Some(pause);
-    }
-}
-
-fn put(work: &Work, staple: Staple) {
-    let staple = Arc::new(staple);
-    work.slots().iter().for_each(|slot| slot.put(Arc::clone(&staple)));
-}
-
-fn tell_status(
-    file: &str,
-    status: Status,
-    next: Option<i64>,
-    pause: Duration,
-    told: Option<&Result<Status, String>>,
-) {
-    let next = next.map_or("none".to_owned(), |next| {
-        jiff::Timestamp::from_second(next).unwrap_or_default().to_string()
-    });
-    let text = format!(
-        "Received OCSP status for Client certificate '{file}': {}, next update {next}, checking again \
-         in {}",
-        status.text(),
-        go_duration(Duration::from_secs(pause.as_secs()))
-    );
-    match status {
-        Status::Good => tracing::info!("{text}"),
-        // Once for each change.
-        _ if matches!(told, Some(Ok(before)) if *before == status) => {}
-        _ => tracing::error!("{text}"),
-    }
-}
-
-/// How the text of an alarm names its certificate.
-fn mark(file: &str) -> String {
-    format!("'{file}'")
-}
-
-/// One alarm for all certificates: what is wrong with this one is told, or taken back.
-fn alarm(work: &Work, server: &Server, file: &str, state: &Result<Status, String>) {
-    let mark = mark(file);
-    let mut texts: Vec<String> = server
-        .alarms
-        .all()
-        .into_iter()
-        .filter(|alarm| alarm.kind == AlarmKind::OcspStaple && !alarm.text.contains(&mark))
-        .map(|alarm| alarm.text)
-        .collect();
-    let shown = work.shows_something();
-    match state {
-        Ok(Status::Good) => {}
-        Ok(status) => {
-            texts.push(format!("OCSP status of certificate '{file}' is {}", status.text()))
-        }
-        Err(_) if shown => {}
-        Err(error) => texts.push(format!("no OCSP staple for certificate '{file}': {error}")),
-    }
-    server.alarms.set(AlarmKind::OcspStaple, texts, jiff::Timestamp::now());
-}
-
-/// When the answer at hand was made.
-fn slot_last(work: &Work) -> Option<i64> {
-    work.lock().first().and_then(|slot| slot.last()).map(|staple| staple.this_update)
-}
-
-/// The first good answer of the responders, in their order.
-async fn ask(work: &Work, slot: &Slot) -> Result<(Staple, String), String> {
-    let subject = slot.subject.as_ref().map_err(|why| (*why).to_owned())?;
-    let request = subject.request().map_err(|error| error.to_string())?;
-    let mut last = "no available ocsp servers".to_owned();
-    for url in &work.urls {
-        let answer = match fetch::ask(url, &request).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                last = format!("exhausted ocsp servers: {error}");
-                continue;
-            }
-        };
-        match subject.check(&answer, jiff::Timestamp::now().as_second()) {
-            // Whoever repeats an older answer hides what came since.
-            Ok(staple) if slot_last(work).is_some_and(|last| staple.this_update < last) => {
-                last = "the answer is older than the one at hand".to_owned();
-            }
-            Ok(staple) => return Ok((staple, url.clone())),
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_question_comes_at_about_half_of_the_time() {
-        let staple = |next_update| Staple {
-            der: Vec::new(),
-            status: Status::Good,
-            this_update: 0,
-            next_update,
-        };
-        for _ in 0..100 {
-            let wait = wait_after(&staple(Some(1000)), 0).as_secs_f64();
-            assert!((449.0..551.0).contains(&wait), "{wait}");
-        }
-        assert_eq!(wait_after(&staple(None), 0), WITHOUT_END);
-        assert_eq!(wait_after(&staple(Some(5)), 100), Duration::from_secs(1));
-        assert!(!staple(Some(10)).is_current(10) && staple(Some(10)).is_current(9));
-        assert!(!staple(None).is_current(-31) && staple(None).is_current(-29));
-        assert!(staple(None).is_current(2 * 86_400 - 1) && !staple(None).is_current(2 * 86_400));
+/// Whom to ask about a certificate.
+fn urls(options: &Options, slot: &Slot) -> Vec<String> {
+    match options.ocsp.urls.is_empty() {
+        true => slot.responders.clone(),
+        false => options.ocsp.urls.clone(),
     }
 }

@@ -2,9 +2,10 @@
 //! `-t` of nats-server leaves them out; here a file that passes `-t` also starts.
 
 use super::read::go_duration;
-use super::{Credentials, Options};
+use super::{Credentials, LogFormat, Options};
 use crate::auth::Mapping;
 use crate::log::quoted;
+use crate::tls::Settings;
 use crate::tls::crypto::password::{Form, form};
 
 impl Options {
@@ -22,6 +23,19 @@ impl Options {
                 "max_payload ({}) cannot be higher than max_pending ({})",
                 self.max_payload, self.max_pending
             ));
+        }
+        if matches!(self.log_format, LogFormat::Journald(_)) {
+            let elsewhere = [
+                ("log_file", !self.log_file.is_empty()),
+                ("syslog", self.syslog),
+                ("remote_syslog", !self.remote_syslog.is_empty()),
+            ];
+            if let Some((key, _)) = elsewhere.iter().find(|(_, set)| *set) {
+                return Err(format!(
+                    "log_format is journald, which sends the log to the journal, and '{key}' sends \
+                     it elsewhere; take one of them out"
+                ));
+            }
         }
         if self.server_name.contains(' ') {
             return Err("server name cannot contain spaces".to_owned());
@@ -42,7 +56,38 @@ impl Options {
                 ));
             }
         }
+        self.check_monitoring()?;
+        let asked = |tls: &Settings| tls.ocsp_peer.is_some() && !tls.verify;
+        if self.tls.iter().flat_map(|tls| tls.all()).any(asked) {
+            return Err(
+                "OCSP peer verification for client connections requires TLS verify (mTLS) to be \
+                        enabled"
+                    .to_owned(),
+            );
+        }
         self.check_mapping()
+    }
+
+    /// Certificates are asked for in a handshake, and of CAs somebody chose: without a list of their
+    /// own the system's would do, which is anybody's.
+    fn check_monitoring(&self) -> Result<(), String> {
+        let monitoring = &self.monitoring;
+        let Some(at) = monitoring.position.as_ref().filter(|_| monitoring.verify) else {
+            return Ok(());
+        };
+        if self.https.is_none() {
+            return Err(format!(
+                "{at}: 'verify' of 'monitoring' needs 'https': clients show certificates in a TLS \
+                 handshake"
+            ));
+        }
+        let trusts = |tls: &crate::tls::Settings| tls.all().all(|tls| tls.ca_file.is_some());
+        if monitoring.ca_file.is_none() && !self.tls.as_ref().is_some_and(trusts) {
+            return Err(format!(
+                "{at}: 'verify' of 'monitoring' needs 'ca_file', here or in 'tls'"
+            ));
+        }
+        Ok(())
     }
 
     /// Rules speak of users that exist. COMPAT: `verify_and_map` does without users.

@@ -1,6 +1,6 @@
 //! The command line as plain data, and how it is laid over the file: what a flag says wins.
 
-use super::{Credentials, MonitorListener, Options};
+use super::{Credentials, LogFormat, MonitorListener, Options};
 use crate::secret::Secret;
 use crate::tls::{CertificateFiles, Settings};
 use std::path::PathBuf;
@@ -22,6 +22,7 @@ pub struct Flags {
     pub ports_file_dir: Option<String>,
 
     pub log_file: Option<String>,
+    pub log_format: Option<String>,
     pub logtime: Option<bool>,
     pub logtime_utc: Option<bool>,
     pub syslog: Option<bool>,
@@ -111,6 +112,9 @@ impl Options {
         text(&mut self.ports_file_dir, &flags.ports_file_dir);
         text(&mut self.log_file, &flags.log_file);
         text(&mut self.remote_syslog, &flags.remote_syslog);
+        if let Some(format) = &flags.log_format {
+            self.log_format = LogFormat::parse(format)?;
+        }
         if let Some(port) = flags.port {
             self.port = valid_port(port)?;
         }

@@ -1,4 +1,4 @@
-//! Every top-level key of nats-server 2.15, one row each: what it is called and what becomes of it.
+//! Every top-level key of nats-server 2.15 and of natssl, one row each: what it is called and what becomes of it.
 
 /// What this version does with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub static KEYS: &[Key] = &[
     yes("http_port", &["monitor_port"]),
     yes("https_port", &[]),
     yes("http_base_path", &[]),
+    yes("monitoring", &[]),
     ignored("prof_port", "there is no Go profiler to serve"),
     ignored("prof_block_rate", "there is no Go profiler to serve"),
     yes("max_connections", &["max_conn"]),
@@ -73,10 +74,12 @@ pub static KEYS: &[Key] = &[
     yes("logtime", &[]),
     yes("logtime_utc", &[]),
     yes("log_file", &["logfile"]),
+    yes("log_format", &[]),
     yes("log_size_limit", &["logfile_size_limit"]),
     yes("log_max_num", &["logfile_max_num"]),
     yes("syslog", &[]),
     yes("remote_syslog", &[]),
+    yes("audit_log", &[]),
     yes("watch_files", &[]),
     yes("pid_file", &["pidfile"]),
     yes("ports_file_dir", &[]),
@@ -99,7 +102,7 @@ pub static KEYS: &[Key] = &[
     yes("tls", &[]),
     yes("allow_non_tls", &[]),
     yes("ocsp", &[]),
-    no("ocsp_cache", &[], "take it out; OCSP comes with a later version"),
+    yes("ocsp_cache", &[]),
     no("cluster", &[], CLUSTERING),
     no("gateway", &[], CLUSTERING),
     no("leafnodes", &["leaf"], CLUSTERING),
@@ -127,7 +130,7 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
 }
 
 /// Edit distance (Levenshtein); keys are short.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(64).enumerate() {

@@ -3,12 +3,16 @@
 //! An [`Options`] that exists is usable. No text, no files and no sockets here; `conf` made the
 //! values, `net` and `tls` open what they name.
 
+pub mod audit_log;
 mod auth;
 mod check;
 mod flags;
 mod keys;
+mod log_format;
 mod map;
+pub mod monitoring;
 pub mod ocsp;
+pub mod ocsp_peer;
 mod read;
 mod reload;
 mod tls;
@@ -16,11 +20,15 @@ mod top;
 
 pub use auth::{AuthOptions, ConnectionTypes, Credentials, PermissionLists, ResponseLimit, User};
 pub use flags::{Flags, Verbosity};
-pub use keys::{KEYS, Key, Support};
+pub use keys::{KEYS, Key, Support, distance};
+pub use log_format::LogFormat;
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
 
+use self::audit_log::AuditLogOptions;
+use self::monitoring::MonitoringOptions;
 use self::ocsp::OcspOptions;
+use self::ocsp_peer::OcspCache;
 use crate::auth::Mapping;
 use crate::conf::{Document, Position};
 use crate::limits;
@@ -52,6 +60,7 @@ pub struct Options {
     pub http: Option<MonitorListener>,
     pub https: Option<MonitorListener>,
     pub http_base_path: String,
+    pub monitoring: MonitoringOptions,
     /// -1 refuses all.
     pub max_connections: i64,
     /// Per connection; 0: unlimited.
@@ -78,10 +87,13 @@ pub struct Options {
     pub logtime: bool,
     pub logtime_utc: bool,
     pub log_file: String,
+    pub log_format: LogFormat,
     pub log_size_limit: i64,
     pub log_max_num: i64,
     pub syslog: bool,
     pub remote_syslog: String,
+    /// Where handshakes and authentications are recorded.
+    pub audit_log: Option<AuditLogOptions>,
     pub pid_file: String,
     pub ports_file_dir: String,
     pub tls: Option<Settings>,
@@ -94,6 +106,8 @@ pub struct Options {
     /// signal.
     pub watch_files: bool,
     pub ocsp: OcspOptions,
+    /// Answers of responders about clients.
+    pub ocsp_cache: OcspCache,
     /// Where answers of OCSP responders are kept; empty: nowhere.
     pub store_dir: String,
     pub auth: AuthOptions,
@@ -113,6 +127,7 @@ impl Default for Options {
             http: None,
             https: None,
             http_base_path: String::new(),
+            monitoring: MonitoringOptions::default(),
             max_connections: limits::MAX_CONNECTIONS,
             max_subscriptions: 0,
             max_sub_tokens: 0,
@@ -136,10 +151,12 @@ impl Default for Options {
             logtime: true,
             logtime_utc: false,
             log_file: String::new(),
+            log_format: LogFormat::Text,
             log_size_limit: 0,
             log_max_num: 0,
             syslog: false,
             remote_syslog: String::new(),
+            audit_log: None,
             pid_file: String::new(),
             ports_file_dir: String::new(),
             tls: None,
@@ -148,6 +165,7 @@ impl Default for Options {
             allow_non_tls: false,
             watch_files: true,
             ocsp: OcspOptions::default(),
+            ocsp_cache: OcspCache::default(),
             store_dir: String::new(),
             auth: AuthOptions::default(),
             server_tags: Vec::new(),
@@ -184,6 +202,7 @@ impl Options {
                 files.push(path.clone());
             }
         }
+        files.extend(self.monitoring.files().cloned());
         files
     }
 

@@ -76,6 +76,11 @@ impl Options {
         field("HTTPPort", http_old, http_new)?;
         field("HTTPBasePath", self.http_base_path.clone(), next.http_base_path.clone())?;
         field("HTTPSPort", https_old, https_new)?;
+        let socket = |options: &Self| match &options.monitoring.socket {
+            Some(s) => format!("{} {:o} {:?} {:?}", s.path.display(), s.mode, s.owner, s.group),
+            None => String::new(),
+        };
+        field("monitoring.unix_socket", socket(self), socket(next))?;
         field("MaxPending", self.max_pending.to_string(), next.max_pending.to_string())?;
         field("LogSizeLimit", self.log_size_limit.to_string(), next.log_size_limit.to_string())?;
         field("LogMaxFiles", self.log_max_num.to_string(), next.log_max_num.to_string())?;
@@ -155,8 +160,18 @@ impl Options {
         changed(lines, "pid_file", &self.pid_file, &next.pid_file);
         changed(lines, "ports_file_dir", &self.ports_file_dir, &next.ports_file_dir);
         changed(lines, "log_file", &self.log_file, &next.log_file);
+        changed(lines, "log_format", &self.log_format, &next.log_format);
         changed(lines, "syslog", &self.syslog, &next.syslog);
         changed(lines, "remote_syslog", &self.remote_syslog, &next.remote_syslog);
+        if !self.monitoring.asks_like(&next.monitoring) {
+            lines.push("Reloaded: monitoring".to_owned());
+        }
+        match (&self.audit_log, &next.audit_log) {
+            (Some(old), Some(new)) if old.says(new) => {}
+            (_, Some(new)) => lines.push(format!("Reloaded: audit_log = {new}")),
+            (Some(_), None) => lines.push("Reloaded: audit_log = off".to_owned()),
+            (None, None) => {}
+        }
         tls_changes(self.tls.as_ref(), next.tls.as_ref(), new_files, lines);
         let duration = |of: Duration| go_duration(of);
         changed(

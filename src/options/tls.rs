@@ -10,7 +10,9 @@ use crate::conf::{Entry, Item, Map, Position, Value};
 use crate::limits::{SESSION_TIMEOUT_MAX, TLS_FIRST_FALLBACK, TLS_TIMEOUT};
 use crate::log::quoted;
 use crate::tls::names::{Version, group, suite};
-use crate::tls::{CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Settings};
+use crate::tls::{
+    CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Revocation, Settings,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +30,10 @@ struct Block {
     verify_and_map: Option<bool>,
     /// Where `map` stands, and its rules.
     rules: Option<(Position, Vec<Rule>)>,
+    /// What `ocsp_peer` says, where it stands.
+    asks: Option<bool>,
+    /// Where `revocation` stands.
+    revocation: Option<Position>,
     /// Where `session_tickets: true` stands.
     tickets: Option<Position>,
     /// The blocks of `server_names`, read when the rest is known.
@@ -123,11 +129,67 @@ fn finish(mut block: Block, item: &Item) -> Read<(Settings, Mapping)> {
                        asked for a certificate"
             .to_owned()));
     }
+    if let Some(position) = &block.revocation {
+        revocation(&mut block.settings, block.asks, lists)
+            .map_err(|text| Problem::at(position, text))?;
+    }
     Ok((block.settings, mapping))
 }
 
+/// Values of `revocation`.
+const REVOCATION: [(&str, Revocation); 4] = [
+    ("crl", Revocation::Crl),
+    ("ocsp", Revocation::Ocsp),
+    ("ocsp_then_crl", Revocation::OcspThenCrl),
+    ("both", Revocation::Both),
+];
+
+/// Holds `revocation` against what there is to decide by. What it needs of responders it switches on.
+fn revocation(
+    settings: &mut Settings,
+    asks: Option<bool>,
+    lists: bool,
+) -> Result<(), &'static str> {
+    let (wants_ocsp, wants_lists) = match settings.revocation {
+        Revocation::AsConfigured => return Ok(()),
+        Revocation::Crl => (false, true),
+        Revocation::Ocsp => (true, false),
+        Revocation::OcspThenCrl | Revocation::Both => (true, true),
+    };
+    if wants_lists && !lists {
+        return Err("this 'revocation' needs lists: add 'crl_file' or 'crl_dir'");
+    }
+    if !wants_lists && lists {
+        return Err("'revocation: ocsp' uses no lists: take out 'crl_file' and 'crl_dir', or say \
+                    'both' or 'ocsp_then_crl'");
+    }
+    if wants_ocsp && asks == Some(false) {
+        return Err("this 'revocation' needs responders: take out 'ocsp_peer: false'");
+    }
+    if !wants_ocsp && settings.ocsp_peer.is_some() {
+        return Err("'revocation: crl' asks no responder: take out 'ocsp_peer', or say 'both' or \
+                    'ocsp_then_crl'");
+    }
+    if !settings.verify {
+        return Err("'revocation' needs 'verify: true': without it no client is asked for a \
+                    certificate");
+    }
+    if wants_ocsp {
+        let peer = settings.ocsp_peer.get_or_insert_default();
+        if settings.revocation == Revocation::OcspThenCrl
+            && (peer.warn_only || peer.allow_when_ca_unreachable)
+        {
+            return Err(
+                "with 'ocsp_then_crl' the lists decide where responders leave it open: take \
+                        out 'warn_only' and 'allow_when_ca_unreachable' of 'ocsp_peer'",
+            );
+        }
+    }
+    Ok(())
+}
+
 /// One path, or a list of them.
-fn files(entry: &Entry) -> Read<Vec<PathBuf>> {
+pub(super) fn files(entry: &Entry) -> Read<Vec<PathBuf>> {
     match &entry.item.value {
         Value::Array(items) => items.iter().map(|item| string(item).map(PathBuf::from)).collect(),
         _ => string(&entry.item).map(|path| vec![path.into()]),
@@ -149,9 +211,6 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
     let item = &entry.item;
     let at = |text: String| Problem::at(&entry.position, text);
     let key = entry.key.to_lowercase();
-    let unsupported = |what: &str| {
-        at(format!("tls option \"{key}\" is not supported by this version of natssl: {what}"))
-    };
     let settings = &mut block.settings;
     match key.as_str() {
         "cert_file" => {
@@ -257,9 +316,13 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         }
         "pinned_certs" => settings.pins = pins(entry)?,
         "ocsp_peer" => {
-            if !matches!(item.value, Value::Bool(false)) {
-                return Err(unsupported("take it out, or set it to false"));
-            }
+            settings.ocsp_peer = super::ocsp_peer::peer(entry)?;
+            block.asks = Some(settings.ocsp_peer.is_some());
+        }
+        // nats-server knows no lists.
+        "revocation" => {
+            settings.revocation = choice(entry, &REVOCATION)?;
+            block.revocation = Some(entry.position.clone());
         }
         "cert_store" => {
             let known = ["windowscurrentuser", "windowslocalmachine"];
@@ -342,7 +405,7 @@ fn positions(item: &Item) -> Vec<Position> {
     items.iter().map(|item| item.position.clone()).collect()
 }
 
-fn pins(entry: &Entry) -> Read<Vec<Pin>> {
+pub(super) fn pins(entry: &Entry) -> Read<Vec<Pin>> {
     const FORM: &str = "hex-encoded sha256 of DER encoded SubjectPublicKeyInfo";
     let Value::Array(items) = &entry.item.value else {
         let text =

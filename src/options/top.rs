@@ -4,7 +4,7 @@ use super::keys::{self, Support};
 use super::read::{
     Problem, boolean, duration, go_duration, host_port, integer, parse_duration, size, string,
 };
-use super::{MonitorListener, Options, auth, tls};
+use super::{LogFormat, MonitorListener, Options, auth, tls};
 use crate::conf::{Entry, Map, Value};
 use crate::limits::LAME_DUCK_MINIMUM;
 use crate::log::quoted;
@@ -107,6 +107,7 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
         "https" => options.https = monitor(entry, true)?,
         "http_port" => options.http = monitor_port(entry, false)?,
         "https_port" => options.https = monitor_port(entry, true)?,
+        "monitoring" => options.monitoring = super::monitoring::read(entry)?,
         "http_base_path" => options.http_base_path = string(item)?,
         "max_connections" => {
             let value = integer(item)?;
@@ -196,10 +197,12 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
         "logtime" => options.logtime = boolean(item)?,
         "logtime_utc" => options.logtime_utc = boolean(item)?,
         "log_file" => options.log_file = string(item)?,
+        "log_format" => options.log_format = LogFormat::parse(&string(item)?).map_err(at)?,
         "log_size_limit" => options.log_size_limit = integer(item)?,
         "log_max_num" => options.log_max_num = integer(item)?,
         "syslog" => options.syslog = boolean(item)?,
         "remote_syslog" => options.remote_syslog = string(item)?,
+        "audit_log" => options.audit_log = super::audit_log::read(entry)?,
         "pid_file" => options.pid_file = string(item)?,
         "ports_file_dir" => options.ports_file_dir = string(item)?,
         "authorization" => auth::read(item, &mut options.auth, problems),
@@ -215,6 +218,7 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
             options.tls_position = Some(item.position.clone());
         }
         "ocsp" => options.ocsp = super::ocsp::read(entry)?,
+        "ocsp_cache" => options.ocsp_cache = super::ocsp_peer::cache(entry)?,
         "store_dir" => options.store_dir = string(item)?,
         "allow_non_tls" => options.allow_non_tls = boolean(item)?,
         "server_tags" => options.server_tags = tags(entry)?,

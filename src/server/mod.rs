@@ -1,16 +1,21 @@
 //! What connections share.
 
 mod alarms;
+mod closed;
 pub mod counters;
 mod generation;
 mod proofs;
 mod registry;
+mod statuses;
+pub mod trail;
 
 pub use alarms::{Alarm, AlarmKind, Alarms};
+pub use closed::{Closed, SubscriptionFacts};
 pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
 pub use proofs::{Proof, Proofs};
-pub use registry::{Closed, Registry};
+pub use registry::Registry;
+pub use statuses::{CacheCounts, Decision, Kept, Outcome, StatusView, Statuses, Watched};
 
 use crate::account::Account;
 use crate::log::RateLimited;
@@ -21,6 +26,7 @@ use crate::tls::Tally;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+use trail::Trail;
 
 /// The nats-server release this one stands in for.
 pub const COMPATIBLE_VERSION: &str = "2.15.1";
@@ -52,6 +58,10 @@ pub struct Server {
     pub handshakes: Handshakes,
     pub alarms: Alarms,
     pub proofs: Proofs,
+    /// Of peers' certificates, by responders.
+    pub statuses: Statuses,
+    /// What the audit log is told.
+    pub trail: Trail,
     pub registry: Registry,
     generation: RwLock<Arc<Generation>>,
     /// Number of the generation, readable without the lock.
@@ -73,6 +83,8 @@ impl Server {
             handshakes: Handshakes::default(),
             alarms: Alarms::default(),
             proofs: Proofs::default(),
+            statuses: Statuses::default(),
+            trail: Trail::default(),
             registry,
             lame_duck: AtomicBool::new(false),
             rate_limited: RateLimited::new(),
@@ -140,9 +152,11 @@ impl Server {
     pub fn slow_consumer(&self, handle: &Handle) {
         self.counters.slow_consumers.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            "{} - Slow Consumer Detected: MaxPending of {} Exceeded",
-            handle.label(),
-            self.current().options.max_pending,
+            event = "client.slow_consumer",
+            client = &*handle.label(),
+            limit = "max_pending",
+            "Slow Consumer Detected: MaxPending of {} Exceeded",
+            self.current().options.max_pending
         );
     }
 

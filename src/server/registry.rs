@@ -1,25 +1,17 @@
 //! Connections by id, and a memory of those that ended.
 
-use crate::session::{CloseReason, Handle};
+use super::closed::{Closed, Ring, SubscriptionFacts};
+use crate::session::{CloseReason, Facts, Handle, Moment, SubRef};
 use hashbrown::HashMap;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// COMPAT: on a plain nats-server the first TCP client is `cid:5`.
 const FIRST_CID: u64 = 5;
 
-/// A connection that ended.
-#[derive(Clone, Debug)]
-pub struct Closed {
-    pub cid: u64,
-    pub reason: CloseReason,
-}
-
 pub struct Registry {
     clients: Mutex<HashMap<u64, Arc<Handle>>>,
-    closed: Mutex<VecDeque<Closed>>,
-    closed_limit: usize,
+    closed: Mutex<Ring>,
     next_cid: AtomicU64,
 }
 
@@ -27,8 +19,7 @@ impl Registry {
     pub fn new(closed_limit: usize) -> Self {
         Self {
             clients: Mutex::new(HashMap::new()),
-            closed: Mutex::new(VecDeque::new()),
-            closed_limit,
+            closed: Mutex::new(Ring::new(closed_limit)),
             next_cid: AtomicU64::new(FIRST_CID),
         }
     }
@@ -47,21 +38,23 @@ impl Registry {
         false
     }
 
-    pub fn remove(&self, cid: u64, reason: CloseReason) {
+    /// The connection is over, registered or not. What is left of it goes into the memory.
+    pub fn close(&self, handle: &Handle, reason: CloseReason, now: Moment) {
         {
             let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-            clients.remove(&cid);
+            clients.remove(&handle.cid);
             if clients.is_empty() {
                 *clients = HashMap::new();
             }
         }
-        if self.closed_limit > 0 {
-            let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-            if closed.len() >= self.closed_limit {
-                closed.pop_front();
-            }
-            closed.push_back(Closed { cid, reason });
-        }
+        let facts = Facts::of(handle, now.clock);
+        // Each of them holds the handle, which holds them.
+        let subscriptions = std::mem::take(&mut *handle.subscriptions());
+        // COMPAT: their maximum is over with them.
+        let facts_of = |sub: &SubRef| SubscriptionFacts { max: 0, ..SubscriptionFacts::of(sub) };
+        let subscriptions = subscriptions.values().map(facts_of).collect();
+        let closed = Closed { facts, stopped: now.wall, reason, subscriptions };
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).push(closed);
     }
 
     pub fn len(&self) -> usize {
@@ -72,13 +65,17 @@ impl Registry {
         self.len() == 0
     }
 
+    pub fn find(&self, cid: u64) -> Option<Arc<Handle>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&cid).cloned()
+    }
+
     pub fn all(&self) -> Vec<Arc<Handle>> {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.values().cloned().collect()
     }
 
     /// The last connections that ended, oldest first.
-    pub fn closed(&self) -> Vec<Closed> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    pub fn closed(&self) -> Vec<Arc<Closed>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 }

@@ -11,7 +11,6 @@ use crate::proto::{Op, Parser, ProtocolError, Step as Parsed, write};
 use crate::secret::Secret;
 use crate::server::{Generation, Server};
 use crate::subject::Cache;
-use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,6 +51,8 @@ pub(super) struct Batch {
     pub in_bytes: u64,
     pub out_messages: u64,
     pub out_bytes: u64,
+    /// A SUB or an UNSUB was among it, whatever came of it.
+    pub interest: bool,
     /// Connections that must be woken.
     pub touched: Vec<Arc<Handle>>,
     /// Connections this publisher should wait for.
@@ -69,7 +70,6 @@ pub struct Client {
     pub(super) connect_received: bool,
     /// The stored password that the client's was found behind.
     pub(super) verified: Option<Secret>,
-    pub(super) subscriptions: HashMap<Box<[u8]>, SubRef>,
     pub(super) permissions: Option<Arc<Permissions>>,
     pub(super) publish_cache: PublishCache,
     pub(super) cache: Cache<SubRef>,
@@ -86,7 +86,7 @@ pub struct Client {
     ping_sent: Option<Instant>,
     pings_out: u32,
     rtt: Option<(Duration, Instant)>,
-    last_input: Instant,
+    pub(super) last_input: Instant,
 }
 
 impl Client {
@@ -111,7 +111,6 @@ impl Client {
             connect: ConnectOptions::default(),
             connect_received: false,
             verified: None,
-            subscriptions: HashMap::new(),
             permissions: None,
             publish_cache: PublishCache::default(),
             cache: Cache::new(limits::CLIENT_CACHE),
@@ -166,7 +165,7 @@ impl Client {
             }
         };
         let messages = self.batch.in_messages;
-        self.finish_batch();
+        self.finish_batch(now);
         Step { consumed: at, need, messages, then }
     }
 
@@ -186,13 +185,21 @@ impl Client {
             // COMPAT: heard by servers only, but a client's must be readable.
             Op::Info(text) => {
                 if !crate::proto::connect::is_object(text) {
-                    tracing::error!("{} - INFO is not a JSON object", self.handle.label());
+                    tracing::error!(
+                        event = "client.protocol_error",
+                        client = &*self.handle.label(),
+                        "INFO is not a JSON object"
+                    );
                     return Then::Close(CloseReason::ParseError);
                 }
             }
             Op::Err(text) => {
                 let text = String::from_utf8_lossy(text);
-                tracing::error!("{} - Client Error {text}", self.handle.label());
+                tracing::error!(
+                    event = "client.reported_error",
+                    client = &*self.handle.label(),
+                    "Client Error {text}"
+                );
                 return Then::Close(CloseReason::ParseError);
             }
         }
@@ -202,14 +209,21 @@ impl Client {
     /// Wakes everybody who was given something since the last call. The driver calls it when it
     /// has read all there was, so that a recipient is woken once for several read buffers.
     #[inline]
-    pub fn wake_touched(&mut self) {
+    pub fn wake_touched(&mut self, now: Instant) {
         for handle in self.batch.touched.drain(..) {
+            handle.activity.touch(now);
             handle.outbound.wake();
         }
     }
 
     /// Adds up what this read buffer brought.
-    fn finish_batch(&mut self) {
+    fn finish_batch(&mut self, now: Instant) {
+        let (messages, bytes) = (self.batch.in_messages, self.batch.in_bytes);
+        if messages > 0 || self.batch.interest {
+            self.batch.interest = false;
+            self.handle.activity.touch(now);
+            self.handle.activity.received(messages, bytes);
+        }
         if self.batch.in_messages | self.batch.out_messages != 0 {
             self.server.counters.add(
                 self.batch.in_messages,
@@ -224,8 +238,9 @@ impl Client {
         }
         for finished in self.handle.take_finished() {
             // The id may have been given to a newer subscription meanwhile.
-            if self.subscriptions.get(&finished.sid).is_some_and(|known| *known == finished) {
-                self.subscriptions.remove(&finished.sid);
+            let mut subscriptions = self.handle.subscriptions();
+            if subscriptions.get(&finished.sid).is_some_and(|known| *known == finished) {
+                subscriptions.remove(&finished.sid);
             }
         }
     }
@@ -237,7 +252,7 @@ impl Client {
 
     #[cold]
     fn refuse(&mut self, error: &ProtocolError) -> CloseReason {
-        tracing::error!("{} - {error}", self.handle.label());
+        tracing::error!(event = "client.protocol_error", client = &*self.handle.label(), "{error}");
         if let Some(text) = error.wire_text() {
             self.send_error(text);
         }
@@ -273,6 +288,7 @@ impl Client {
         }
         match user {
             Some(identity) => {
+                self.admit(&identity, self.last_input);
                 self.accept_identity(identity);
                 None
             }
@@ -316,7 +332,9 @@ impl Client {
     fn pong(&mut self, now: Instant) {
         self.pings_out = 0;
         if let Some(sent) = self.ping_sent {
-            self.rtt = Some((now.duration_since(sent), now));
+            let rtt = now.duration_since(sent);
+            self.rtt = Some((rtt, now));
+            self.handle.activity.set_rtt(rtt);
         }
     }
 
@@ -331,7 +349,11 @@ impl Client {
     /// A deadline passed.
     pub fn timer(&mut self, now: Instant) -> Option<CloseReason> {
         if self.phase != Phase::Ready && self.auth_deadline.is_some_and(|at| at <= now) {
-            tracing::debug!("{} - Authentication Timeout", self.handle.label());
+            tracing::debug!(
+                event = "auth.timeout",
+                client = &*self.handle.label(),
+                "Authentication Timeout"
+            );
             self.send_error("Authentication Timeout");
             return Some(CloseReason::AuthenticationTimeout);
         }
@@ -343,7 +365,11 @@ impl Client {
 
     fn ping_timer(&mut self, now: Instant) -> Option<CloseReason> {
         let options = &self.generation.options;
-        tracing::debug!("{} - Client Ping Timer", self.handle.label());
+        tracing::debug!(
+            event = "client.ping.timer",
+            client = &*self.handle.label(),
+            "Client Ping Timer"
+        );
         self.next_ping = now + options.ping_interval;
         // An idle connection gives its caches back; one that publishes fills them again.
         let idle = now.duration_since(self.last_input);
@@ -355,14 +381,19 @@ impl Client {
         let measured = self.rtt.is_some_and(|(_, at)| now.duration_since(at) < limits::RTT_AGE);
         if idle < options.ping_interval && measured {
             tracing::debug!(
-                "{} - Delaying PING due to remote client data or ping {} ago",
-                self.handle.label(),
-                format_args!("{idle:?}"),
+                event = "client.ping.delayed",
+                client = &*self.handle.label(),
+                "Delaying PING due to remote client data or ping {} ago",
+                format_args!("{idle:?}")
             );
             return None;
         }
         if self.pings_out + 1 > options.ping_max {
-            tracing::debug!("{} - Stale Client Connection - Closing", self.handle.label());
+            tracing::debug!(
+                event = "client.stale",
+                client = &*self.handle.label(),
+                "Stale Client Connection - Closing"
+            );
             self.send_error("Stale Connection");
             self.server.counters.stale.fetch_add(1, Ordering::Relaxed);
             return Some(CloseReason::StaleConnection);
@@ -379,9 +410,14 @@ impl Client {
         self.next_ping = now + first;
     }
 
-    /// The connection is gone: nobody may find its subscriptions any more.
+    /// The connection is gone: nobody may find its subscriptions any more. Its handle keeps them for
+    /// [`Registry::close`](crate::server::Registry::close), which must follow.
     pub fn end(&mut self) {
-        let subscriptions: Vec<_> = self.subscriptions.drain().map(|(_, sub)| sub).collect();
+        let subscriptions: Vec<SubRef> = {
+            let mut subscriptions = self.handle.subscriptions();
+            subscriptions.retain(|_, subscription| !subscription.is_closed());
+            subscriptions.values().cloned().collect()
+        };
         let open: Vec<_> = subscriptions.iter().filter(|sub| sub.mark_closed()).collect();
         if !open.is_empty() {
             self.server.account.unsubscribe(open);

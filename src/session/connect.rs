@@ -1,6 +1,7 @@
 //! CONNECT: options, authentication, and what follows from them.
 
 use super::CloseReason;
+use super::activity::Introduction;
 use super::client::{Client, Phase, Then};
 use crate::auth::{Arrival, Decision, Identity, Mapping};
 use crate::log::quoted;
@@ -20,14 +21,23 @@ pub struct PasswordCheck {
 
 impl Client {
     pub(super) fn connect(&mut self, text: &[u8], now: Instant) -> Then {
+        // COMPAT: the first estimate, until a PONG comes.
+        let activity = &self.handle.activity;
+        activity.touch(now);
+        activity.set_rtt(now.duration_since(activity.started.clock));
         if let Err(error) = self.connect.merge(text) {
-            tracing::error!("{} - {error}", self.handle.label());
+            tracing::error!(
+                event = "client.protocol_error",
+                client = &*self.handle.label(),
+                "{error}"
+            );
             return Then::Close(CloseReason::ProtocolViolation);
         }
         if self.connect_received {
             self.drop_subscriptions();
         }
         self.connect_received = true;
+        self.introduce(&self.connect.user);
         match self.decide() {
             Decision::Accept(identity) => self.accepted(identity, now),
             Decision::Deny => Then::Close(self.auth_violation()),
@@ -35,11 +45,30 @@ impl Client {
                 // A certificate's user takes the place of whom the client named.
                 if !identity.name.is_empty() {
                     self.connect.user.clone_from(&identity.name);
+                    self.introduce(&identity.name);
                 }
                 self.phase = Phase::Checking;
                 Then::Check(PasswordCheck { stored, given, identity, renewed: false })
             }
         }
+    }
+
+    /// Lets monitoring know who this says it is.
+    fn introduce(&self, user: &str) {
+        let connect = &self.connect;
+        let user = if !connect.nkey.is_empty() {
+            connect.nkey.clone()
+        } else if user.is_empty() && !connect.auth_token.is_empty() {
+            "[REDACTED]".to_owned()
+        } else {
+            user.to_owned()
+        };
+        self.handle.activity.introduce(Introduction {
+            name: connect.name.clone(),
+            lang: connect.lang.clone(),
+            version: connect.version.clone(),
+            user,
+        });
     }
 
     pub(super) fn decide(&self) -> Decision {
@@ -88,6 +117,7 @@ impl Client {
         self.no_responders = self.connect.no_responders;
         self.handle.headers.store(headers, Ordering::Release);
         self.handle.set_label(self.label(&identity));
+        self.admit(&identity, now);
         self.accept_identity(identity);
         self.start_pinging(now);
         self.send_ok();
@@ -96,6 +126,10 @@ impl Client {
 
     pub(super) fn accept_identity(&mut self, identity: Identity) {
         self.phase = Phase::Ready;
+        // COMPAT: who a `no_auth_user` stands in for is shown as that user.
+        if !identity.name.is_empty() && identity.name != self.connect.user {
+            self.introduce(&identity.name);
+        }
         self.permissions.clone_from(&identity.permissions);
         self.publish_cache.clear();
         self.handle.set_permissions(identity.permissions);
@@ -142,13 +176,18 @@ impl Client {
         } else {
             String::new()
         };
-        tracing::error!("{} - authentication error{suffix}", self.handle.label());
+        tracing::error!(
+            event = "auth.refused",
+            client = &*self.handle.label(),
+            "authentication error{suffix}"
+        );
         self.send_error("Authorization Violation");
         CloseReason::AuthenticationFailure
     }
 
     fn drop_subscriptions(&mut self) {
         self.end();
+        self.handle.subscriptions().clear();
         self.cache.shrink();
     }
 

@@ -98,6 +98,7 @@ impl Client {
         let mut last = false;
         let mut bytes = 0;
         let appended = owner.outbound.message(
+            message.body.len(),
             message.bound(subscription.sid.len()),
             self.generation.options.no_fast_producer_stall,
             || match subscription.count() {
@@ -187,7 +188,12 @@ impl Client {
         let subject = quoted_bytes(subject);
         self.send_error(&format!("Permissions Violation for Publish to {subject}"));
         let label = self.handle.label();
-        tracing::error!("{label} - Publish Violation - Subject {subject}");
+        tracing::error!(
+            event = "auth.publish.refused",
+            client = &*label,
+            subject = subject.to_string(),
+            "Publish Violation - Subject {subject}"
+        );
     }
 
     #[cold]
@@ -195,7 +201,12 @@ impl Client {
         let reply = quoted_bytes(reply);
         self.send_error(&format!("Permissions Violation for Publish with Reply of {reply}"));
         let label = self.handle.label();
-        tracing::error!("{label} - Publish Violation - Reply {reply}");
+        tracing::error!(
+            event = "auth.publish.refused",
+            client = &*label,
+            reply = reply.to_string(),
+            "Publish Violation - Reply {reply}"
+        );
     }
 }
 

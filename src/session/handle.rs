@@ -1,46 +1,63 @@
 //! What other tasks may touch of a connection.
 
+use super::activity::{Activity, Moment};
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
-use crate::tls::Peer;
+use crate::server::trail::Entry;
+use crate::tls::{Link, Peer};
+use hashbrown::HashMap;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+/// Certificates of a peer, its own first.
+pub type Links = Arc<[Arc<Link>]>;
 
 /// A client connection as the rest of the server sees it.
 pub struct Handle {
     pub cid: u64,
     pub address: SocketAddr,
     pub outbound: Outbound,
+    pub activity: Activity,
     /// Messages carry headers to this client.
     pub headers: AtomicBool,
     /// CONNECT said `protocol: 1`.
     pub takes_async_info: AtomicBool,
     /// What the client's user may do; `None`: everything.
     permissions: RwLock<Option<Arc<Permissions>>>,
+    /// What the audit log was told.
+    pub entry: Entry,
     /// What the handshake established; empty before it and without TLS.
     peer: OnceLock<Arc<Peer>>,
+    /// Certificates of the peer that responders are asked about.
+    links: Mutex<Links>,
     /// Log label; grows with CONNECT.
     label: RwLock<Arc<str>>,
     /// Replies the client may send under `allow_responses`.
     pub replies: Mutex<ReplyTracker>,
+    /// By subscription id. Changed by the owner only, off the message path.
+    subscriptions: Mutex<HashMap<Box<[u8]>, SubRef>>,
     /// Subscriptions that reached their maximum, for the owner to forget.
     finished: Mutex<Vec<SubRef>>,
 }
 
 impl Handle {
-    pub fn new(cid: u64, address: SocketAddr, max_pending: usize) -> Self {
+    pub fn new(cid: u64, address: SocketAddr, max_pending: usize, started: Moment) -> Self {
         Self {
             cid,
             address,
             outbound: Outbound::new(max_pending),
+            activity: Activity::new(started),
             headers: AtomicBool::new(false),
             takes_async_info: AtomicBool::new(false),
             permissions: RwLock::new(None),
+            entry: Entry::default(),
             peer: OnceLock::new(),
+            links: Mutex::default(),
             label: RwLock::new(format!("{address} - cid:{cid}").into()),
             replies: Mutex::default(),
+            subscriptions: Mutex::default(),
             finished: Mutex::new(Vec::new()),
         }
     }
@@ -54,6 +71,15 @@ impl Handle {
     /// Called once, when the handshake is done.
     pub fn set_peer(&self, peer: Peer) {
         let _ = self.peer.set(Arc::new(peer));
+    }
+
+    /// Certificates responders are asked about while the connection lives.
+    pub fn links(&self) -> Links {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_links(&self, links: Links) {
+        *self.links.lock().unwrap_or_else(PoisonError::into_inner) = links;
     }
 
     pub fn label(&self) -> Arc<str> {
@@ -70,6 +96,17 @@ impl Handle {
 
     pub fn set_permissions(&self, permissions: Option<Arc<Permissions>>) {
         *self.permissions.write().unwrap_or_else(PoisonError::into_inner) = permissions;
+    }
+
+    /// Never hold it and the index of the account at the same time.
+    pub fn subscriptions(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, SubRef>> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Open subscriptions: those the owner has yet to forget are not among them.
+    pub fn subscription_count(&self) -> usize {
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.subscriptions().len().saturating_sub(finished)
     }
 
     pub fn finish(&self, subscription: SubRef) {
@@ -165,6 +202,11 @@ impl Subscription {
 
     pub fn set_max(&self, max: u64) {
         self.max.store(max, Ordering::Relaxed);
+    }
+
+    /// 0: no maximum.
+    pub fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
     }
 
     pub fn is_closed(&self) -> bool {

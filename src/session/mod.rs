@@ -3,18 +3,22 @@
 //! A session never waits, reads no clock and knows no socket; time and wakers are arguments. The
 //! driver (`net::driver`) moves the bytes.
 
+mod activity;
+mod admission;
 pub mod client;
 mod connect;
 pub mod deliver;
+mod explained;
 pub mod handle;
 pub mod outbound;
 mod refresh;
 mod subscribe;
 mod trace;
 
+pub use activity::{Activity, Facts, Handshake, Introduction, Moment, Verification};
 pub use client::{Client, Step, Then};
 pub use connect::PasswordCheck;
-pub use handle::{Handle, SubRef, Subscription};
+pub use handle::{Handle, Links, SubRef, Subscription};
 
 use std::fmt;
 
@@ -52,6 +56,44 @@ impl CloseReason {
                 | Self::SlowConsumerPendingBytes
                 | Self::SlowConsumerWriteDeadline
                 | Self::TlsHandshakeFailure
+        )
+    }
+}
+
+impl CloseReason {
+    /// Why somebody was not let in, or has to go, in a word that never changes: docs/audit-log.md.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client.closed",
+            Self::AuthenticationTimeout => "auth.timeout",
+            Self::AuthenticationFailure => "auth.violation",
+            Self::TlsHandshakeFailure => "tls.not_pinned",
+            Self::SlowConsumerPendingBytes => "limit.pending",
+            Self::SlowConsumerWriteDeadline => "limit.write_deadline",
+            Self::WriteError => "io.write",
+            Self::ReadError => "io.read",
+            Self::StaleConnection => "client.stale",
+            Self::ParseError => "protocol.parse",
+            Self::ProtocolViolation => "protocol.violation",
+            Self::BadClientProtocolVersion => "protocol.version",
+            Self::MaxConnectionsExceeded => "limit.connections",
+            Self::MaxPayloadExceeded => "limit.payload",
+            Self::MaxControlLineExceeded => "limit.control_line",
+            Self::NoRespondersRequiresHeaders => "protocol.no_responders",
+            Self::ServerShutdown => "server.shutdown",
+            Self::CertificateRefused => "tls.certificate_withdrawn",
+        }
+    }
+
+    /// Does somebody who was let in go because he would not be let in any more?
+    pub fn withdraws(self) -> bool {
+        matches!(
+            self,
+            Self::AuthenticationTimeout
+                | Self::AuthenticationFailure
+                // A key that is no longer pinned.
+                | Self::TlsHandshakeFailure
+                | Self::CertificateRefused
         )
     }
 }

@@ -27,11 +27,20 @@ pub enum Appended {
     Overflow,
 }
 
-/// Counters of what was sent.
+/// Messages that were appended, and bytes of their headers and payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     pub messages: u64,
     pub bytes: u64,
+}
+
+/// For monitoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    pub sent: Sent,
+    pub pending_bytes: usize,
+    /// How often a publisher paused for this connection.
+    pub stalls: u64,
 }
 
 #[derive(Default)]
@@ -72,12 +81,13 @@ impl Outbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends one message through `encode`, which must append at most `bound` bytes and return
-    /// how many. `before` runs under the lock and may refuse (`false`), counting nothing. With
+    /// Appends one message of `body` bytes through `encode`, which must append at most `bound` bytes
+    /// and return how many. `before` runs under the lock and may refuse (`false`), counting nothing. With
     /// `drop_when_stalled` a connection that is far behind does not get the message.
     #[inline]
     pub fn message(
         &self,
+        body: usize,
         bound: usize,
         drop_when_stalled: bool,
         before: impl FnOnce() -> bool,
@@ -95,7 +105,7 @@ impl Outbound {
         }
         let written = encode(state.room(bound));
         state.sent.messages += 1;
-        state.sent.bytes += written as u64;
+        state.sent.bytes += body as u64;
         Some(self.appended(&mut state, written))
     }
 
@@ -219,8 +229,9 @@ impl Outbound {
         self.lock().close
     }
 
-    pub fn sent(&self) -> Sent {
-        self.lock().sent
+    pub fn totals(&self) -> Totals {
+        let state = self.lock();
+        Totals { sent: state.sent, pending_bytes: state.pending, stalls: state.stalls }
     }
 
     pub fn pending_bytes(&self) -> usize {
@@ -259,6 +270,7 @@ mod tests {
     fn append(out: &Outbound, n: usize) -> Appended {
         out.message(
             n,
+            n,
             false,
             || true,
             |chunk| {
@@ -281,7 +293,7 @@ mod tests {
         assert!(matches!(append(&out, 10), Appended::Yes { must_wake: true, .. }));
         out.take(20, &mut taken, Waker::noop());
         assert_eq!(out.pending_bytes(), 10);
-        assert_eq!(out.sent(), Sent { messages: 3, bytes: 30 });
+        assert_eq!(out.totals().sent, Sent { messages: 3, bytes: 30 });
     }
 
     #[test]

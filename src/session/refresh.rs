@@ -33,7 +33,7 @@ impl Client {
             Phase::Ready
                 if !self.connect_received
                     && !before.auth.required()
-                    && self.subscriptions.is_empty() =>
+                    && self.handle.subscriptions().is_empty() =>
             {
                 if required {
                     self.phase = Phase::Unauthenticated;
@@ -65,12 +65,12 @@ impl Client {
         let name = identity.name.clone();
         self.accept_identity(identity);
         let Some(permissions) = self.permissions.clone() else {
-            self.subscriptions.values().for_each(|sub| sub.set_checks(false, false));
+            self.handle.subscriptions().values().for_each(|sub| sub.set_checks(false, false));
             return Then::Read;
         };
         let tracks = permissions.responses.is_some();
         let mut lost = Vec::new();
-        for (sid, subscription) in &self.subscriptions {
+        for (sid, subscription) in &*self.handle.subscriptions() {
             let queue = subscription.queue.as_deref();
             match permissions.may_subscribe(&subscription.subject, queue) {
                 Subscribe::Allowed => subscription.set_checks(false, tracks),
@@ -79,7 +79,8 @@ impl Client {
             }
         }
         for sid in lost {
-            let Some(subscription) = self.subscriptions.remove(&sid) else { continue };
+            let removed = self.handle.subscriptions().remove(&sid);
+            let Some(subscription) = removed else { continue };
             if subscription.mark_closed() {
                 self.server.account.unsubscribe([&subscription]);
             }
@@ -96,7 +97,11 @@ impl Client {
         }
         what.push_str(&format!(" (sid {})", text(&subscription.sid)));
         self.send_error(&format!("Permissions Violation for Subscription to {what}"));
-        tracing::info!("Removed sub {what} for User {} - not authorized", quoted(user));
+        tracing::info!(
+            event = "auth.subscription.removed",
+            "Removed sub {what} for User {} - not authorized",
+            quoted(user)
+        );
     }
 
     /// The generation this connection goes by.

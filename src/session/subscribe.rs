@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 impl Client {
     pub(super) fn subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
+        self.batch.interest = true;
         let options = &self.generation.options;
         let mut filtered = false;
         let allowed = match &self.permissions {
@@ -28,21 +29,26 @@ impl Client {
                 format!("Permissions Violation for Subscription to {subject}, too many tokens");
             self.send_error(&text);
             tracing::error!(
-                "{} - Subscription Violation Too Many Tokens - Subject {subject}, SID {}",
-                self.handle.label(),
-                String::from_utf8_lossy(sid),
+                event = "auth.subscription.refused",
+                client = &*self.handle.label(),
+                "Subscription Violation Too Many Tokens - Subject {subject}, SID {}",
+                String::from_utf8_lossy(sid)
             );
             return;
         }
         let limit = options.max_subscriptions;
-        if limit > 0 && self.subscriptions.len() >= limit {
+        if limit > 0 && self.handle.subscriptions().len() >= limit {
             self.send_error("maximum subscriptions exceeded");
             if self.server.sampled("maximum subscriptions exceeded") {
-                tracing::error!("{} - maximum subscriptions exceeded", self.handle.label());
+                tracing::error!(
+                    event = "client.too_many_subscriptions",
+                    client = &*self.handle.label(),
+                    "maximum subscriptions exceeded"
+                );
             }
             return;
         }
-        let known = self.subscriptions.get(sid).is_some_and(|sub| !sub.is_closed());
+        let known = self.handle.subscriptions().get(sid).is_some_and(|sub| !sub.is_closed());
         if !known {
             let tracks = self.permissions.as_ref().is_some_and(|p| p.responses.is_some());
             let owner = Arc::clone(&self.handle);
@@ -51,7 +57,7 @@ impl Client {
             if !self.server.account.subscribe(&subscription) {
                 return self.send_error("Invalid Subject");
             }
-            self.subscriptions.insert(sid.into(), subscription);
+            self.handle.subscriptions().insert(sid.into(), subscription);
         }
         self.send_ok();
     }
@@ -67,17 +73,24 @@ impl Client {
             line.push_str(&format!(", Queue: {queue}"));
         }
         self.send_error(&text);
-        tracing::error!("{} - {line}, SID {sid}", self.handle.label());
+        tracing::error!(
+            event = "auth.subscription.refused",
+            client = &*self.handle.label(),
+            "{line}, SID {sid}"
+        );
     }
 
     /// COMPAT: a maximum that cannot be read, or was reached, means now.
     pub(super) fn unsubscribe(&mut self, sid: &[u8], max: Option<&[u8]>) {
+        self.batch.interest = true;
         let max = max.and_then(parse_size).unwrap_or(0) as u64;
-        if let Some(subscription) = self.subscriptions.get(sid) {
+        let mut subscriptions = self.handle.subscriptions();
+        if let Some(subscription) = subscriptions.get(sid) {
             if max > subscription.delivered() {
                 subscription.set_max(max);
             } else {
-                let subscription = self.subscriptions.remove(sid);
+                let subscription = subscriptions.remove(sid);
+                drop(subscriptions);
                 if let Some(subscription) = subscription.filter(|sub| sub.mark_closed()) {
                     self.server.account.unsubscribe([&subscription]);
                 }

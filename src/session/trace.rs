@@ -28,7 +28,7 @@ pub fn incoming(handle: &Handle, options: &Options, op: &Op<'_>) {
         Op::Info(_) => "INFO".to_owned(),
         Op::Err(text) => format!("-ERR {}", lossy(text)),
     };
-    tracing::trace!("{label} - <<- [{line}]");
+    tracing::trace!(event = "trace.in", client = &*label, "<<- [{line}]");
 }
 
 fn publication(label: &str, options: &Options, publish: &Publish<'_>) {
@@ -41,15 +41,20 @@ fn publication(label: &str, options: &Options, publish: &Publish<'_>) {
     if publish.header_len > 0 {
         line.push_str(&format!(" {}", publish.header_len));
     }
-    tracing::trace!("{label} - <<- [{line} {}]", publish.message.len());
+    tracing::trace!(event = "trace.in", client = label, "<<- [{line} {}]", publish.message.len());
     let limit = options.max_traced_msg_len;
     let payload = publish.message;
     if limit > 0 && payload.len() > limit {
         let head = Quoted(&payload[..limit]).to_string();
         let head = head.strip_suffix('"').unwrap_or(&head);
-        tracing::trace!("{label} - <<- MSG_PAYLOAD: [{head}...\"]");
+        tracing::trace!(event = "trace.payload", client = label, "<<- MSG_PAYLOAD: [{head}...\"]");
     } else {
-        tracing::trace!("{label} - <<- MSG_PAYLOAD: [{}]", Quoted(payload));
+        tracing::trace!(
+            event = "trace.payload",
+            client = label,
+            "<<- MSG_PAYLOAD: [{}]",
+            Quoted(payload)
+        );
     }
 }
 
@@ -64,7 +69,7 @@ pub fn outgoing(handle: &Handle, data: &[u8]) {
             None => text.to_owned(),
         },
     };
-    tracing::trace!("{} - ->> [{text}]", handle.label());
+    tracing::trace!(event = "trace.out", client = &*handle.label(), "->> [{text}]");
 }
 
 #[cold]
@@ -79,5 +84,5 @@ pub fn delivered(subscription: &SubRef, message: &Message<'_>) {
         line.push_str(&format!(" {}", message.header_len));
     }
     let label = subscription.owner.label();
-    tracing::trace!("{label} - ->> [{line} {}]", message.body.len());
+    tracing::trace!(event = "trace.out", client = &*label, "->> [{line} {}]", message.body.len());
 }

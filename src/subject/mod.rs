@@ -7,4 +7,4 @@ pub mod sublist;
 pub mod token;
 
 pub use cache::Cache;
-pub use sublist::{Matches, Sublist};
+pub use sublist::{Matches, Statistics, Sublist};

@@ -7,6 +7,7 @@ use super::token;
 use crate::limits::{ACCOUNT_CACHE, SUBJECT_TOKENS};
 use hashbrown::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a subject reaches.
 #[derive(Debug)]
@@ -25,6 +26,11 @@ impl<T> Default for Matches<T> {
 impl<T> Matches<T> {
     pub fn is_empty(&self) -> bool {
         self.plain.is_empty() && self.queues.is_empty()
+    }
+
+    /// Plain subscriptions and queue groups. COMPAT: a group counts once.
+    pub fn len(&self) -> usize {
+        self.plain.len() + self.queues.len()
     }
 }
 
@@ -74,6 +80,10 @@ pub struct Statistics {
     pub removes: u64,
     pub matches: u64,
     pub cache_hits: u64,
+    /// Cached results, the most subscriptions one of them has, and how many all have together.
+    pub cached: usize,
+    pub max_fanout: usize,
+    pub total_fanout: usize,
 }
 
 /// The index. `T` is a cheap handle; two handles are one subscription when they are equal.
@@ -85,7 +95,11 @@ pub struct Sublist<T> {
     /// Shared by every subject that reaches nobody: publishing into the void costs no memory.
     nobody: Arc<Matches<T>>,
     caching: bool,
-    statistics: Statistics,
+    inserts: u64,
+    removes: u64,
+    /// Looked up, and found in the cache. Counted with shared access, too.
+    looked_up: AtomicU64,
+    hits: AtomicU64,
 }
 
 impl<T: Clone + PartialEq> Sublist<T> {
@@ -97,7 +111,10 @@ impl<T: Clone + PartialEq> Sublist<T> {
             cache: HashMap::new(),
             nobody: Arc::new(Matches::default()),
             caching,
-            statistics: Statistics::default(),
+            inserts: 0,
+            removes: 0,
+            looked_up: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
         }
     }
 
@@ -106,16 +123,27 @@ impl<T: Clone + PartialEq> Sublist<T> {
         self.generation
     }
 
+    /// Goes through the cache, which is bounded.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        let fanouts = self.cache.values().map(|found| found.len());
+        Statistics {
+            subscriptions: self.inserts - self.removes,
+            inserts: self.inserts,
+            removes: self.removes,
+            matches: self.looked_up.load(Ordering::Relaxed),
+            cache_hits: self.hits.load(Ordering::Relaxed),
+            cached: self.cache.len(),
+            max_fanout: fanouts.clone().max().unwrap_or(0),
+            total_fanout: fanouts.sum(),
+        }
     }
 
     pub fn len(&self) -> usize {
-        usize::try_from(self.statistics.subscriptions).unwrap_or(usize::MAX)
+        usize::try_from(self.inserts - self.removes).unwrap_or(usize::MAX)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.statistics.subscriptions == 0
+        self.inserts == self.removes
     }
 
     /// Adds a subscription. `false`: the subject is not valid and nothing changed.
@@ -142,8 +170,7 @@ impl<T: Clone + PartialEq> Sublist<T> {
             None => node.plain.push(item),
             Some(name) => node.queues.entry(name.into()).or_default().push(item),
         }
-        self.statistics.inserts += 1;
-        self.statistics.subscriptions += 1;
+        self.inserts += 1;
         self.changed(subject);
         true
     }
@@ -153,8 +180,7 @@ impl<T: Clone + PartialEq> Sublist<T> {
         if !remove_from(&mut self.root, subject, queue, item) {
             return false;
         }
-        self.statistics.removes += 1;
-        self.statistics.subscriptions -= 1;
+        self.removes += 1;
         self.changed(subject);
         true
     }
@@ -173,16 +199,20 @@ impl<T: Clone + PartialEq> Sublist<T> {
 
     /// The result if it is remembered. Needs no exclusive access, so many publishers may ask.
     pub fn cached(&self, subject: &[u8]) -> Option<Arc<Matches<T>>> {
-        self.cache.get(subject).cloned()
+        let found = self.cache.get(subject).cloned();
+        if found.is_some() {
+            self.count(true);
+        }
+        found
     }
 
     /// What `subject` reaches. The subject is taken literally: a `*` in it matches a `*` in a
     /// subscription only as the wildcard it is there. Subjects with empty tokens reach nobody.
     pub fn matches(&mut self, subject: &[u8]) -> Arc<Matches<T>> {
-        self.statistics.matches += 1;
-        if let Some(found) = self.cache.get(subject) {
-            self.statistics.cache_hits += 1;
-            return found.clone();
+        let found = self.cache.get(subject).cloned();
+        self.count(found.is_some());
+        if let Some(found) = found {
+            return found;
         }
         let mut found = Matches::default();
         if !subject.is_empty() && !subject.split(|&b| b == b'.').any(<[u8]>::is_empty) {
@@ -196,6 +226,11 @@ impl<T: Clone + PartialEq> Sublist<T> {
             self.cache.insert(subject.into(), found.clone());
         }
         found
+    }
+
+    fn count(&self, hit: bool) {
+        self.looked_up.fetch_add(1, Ordering::Relaxed);
+        self.hits.fetch_add(u64::from(hit), Ordering::Relaxed);
     }
 
     /// Number of cached results.

@@ -14,8 +14,10 @@ use super::settings::{HandshakeFirst, NamedSettings, Settings};
 use super::sniff::{self, ClientHello, Gathered, Opening};
 use super::staple::Slot;
 use super::stream::{self, Socket, Stream};
+use super::trust::Trust;
+use super::verdict::Verdict;
 use openssl::hash::{Hasher, MessageDigest};
-use openssl::ssl::{Ssl, SslVersion};
+use openssl::ssl::{Ssl, SslRef, SslVersion};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -25,6 +27,17 @@ use tokio::sync::Semaphore;
 
 /// Names, and what holds for clients that ask for one of them.
 pub(super) type Named = (Vec<NamePattern>, Profile);
+
+/// What somebody who watches learns of a handshake, however it ends.
+#[derive(Debug, Default)]
+pub struct Sighting {
+    /// The name the client asked for.
+    pub server_name: Option<String>,
+    /// What is known of a client whose handshake failed.
+    pub failed: Option<Peer>,
+    /// It had proven to have the key of its certificate.
+    pub proven: bool,
+}
 
 /// One generation of a listener's TLS: what holds for everybody, and for clients that ask for names
 /// with rules of their own.
@@ -71,7 +84,7 @@ impl Acceptor {
         index.and_then(|index| self.named.get(index)).map_or(&self.base, |(_, profile)| profile)
     }
 
-    fn profile_of(&self, peer: &Peer) -> &Profile {
+    pub(super) fn profile_of(&self, peer: &Peer) -> &Profile {
         self.profile(peer.server_name.as_deref())
     }
 
@@ -192,7 +205,17 @@ impl Acceptor {
         socket: Socket<T>,
         gate: &Semaphore,
     ) -> Result<(Stream<T>, Peer), HandshakeError> {
-        match tokio::time::timeout(self.timeout, self.handshake(socket, gate)).await {
+        self.accept_watched(socket, gate, None).await
+    }
+
+    /// As [`Acceptor::accept`], and tells who watches.
+    pub async fn accept_watched<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: Socket<T>,
+        gate: &Semaphore,
+        sighting: Option<&mut Sighting>,
+    ) -> Result<(Stream<T>, Peer), HandshakeError> {
+        match tokio::time::timeout(self.timeout, self.handshake(socket, gate, sighting)).await {
             Ok(result) => result,
             Err(_) => Err(HandshakeError::Timeout),
         }
@@ -202,10 +225,14 @@ impl Acceptor {
         &self,
         mut socket: Socket<T>,
         gate: &Semaphore,
+        mut sighting: Option<&mut Sighting>,
     ) -> Result<(Stream<T>, Peer), HandshakeError> {
         let hello = client_hello(&mut socket).await?;
         // The first ClientHello decides: another one, after a HelloRetryRequest, changes nothing.
         let name = hello.as_ref().and_then(|hello| hello.server_name.as_deref());
+        if let Some(sighting) = &mut sighting {
+            sighting.server_name = name.map(str::to_owned);
+        }
         let profile = self.profile(name);
         let index = credential::choose(&profile.credentials, &profile.policy, hello.as_ref());
         let library = |error: openssl::error::ErrorStack| {
@@ -236,7 +263,16 @@ impl Acceptor {
                 return Err(HandshakeError::NoCertificateConfigured);
             }
             let finding = tls.ssl().ex_data(finding_index());
-            let finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
+            let mut finding = finding.and_then(|f| f.lock().ok().and_then(|mut f| f.take()));
+            if let Some(sighting) = sighting {
+                let mut peer = Peer::of_failed(tls.ssl(), finding.is_some());
+                if let Some(refused) = &mut finding {
+                    peer.certificates = refused.leaf.take().into_iter().collect();
+                    peer.revocation = refused.revocation;
+                }
+                sighting.failed = Some(peer);
+            }
+            let finding = finding.map(|refused| refused.failure);
             return Err(HandshakeError::from_openssl(&error, profile, hello.as_ref(), finding));
         }
         // POLICY: FIPS 140-3 IG D.Q: the key derivation of TLS 1.2 is approved only with RFC 7627.
@@ -249,18 +285,33 @@ impl Acceptor {
         let mut peer = Peer::of(tls.ssl(), profile.identify, profile.trust.is_some());
         // Whom later checks are made for is who this one was made for.
         peer.server_name = hello.and_then(|hello| hello.server_name);
+        // A certificate that cannot be described is none.
+        let excused = profile.optional && peer.leaf().is_none();
         // What cannot be kept cannot be checked again.
-        if profile.trust.is_some() && peer.chain.is_none() {
+        if profile.trust.is_some() && peer.chain.is_none() && !excused {
             return Err(HandshakeError::Protocol("the client's chain cannot be kept".to_owned()));
         }
         // COMPAT: after the handshake and without an alert of its own; the client sees the end.
-        if !profile.pins.allow(&peer) {
+        if let (Some(_), Some(trust)) = (&sighting, profile.all_trust()) {
+            peer.revocation = peer_revocation(tls.ssl(), trust);
+        }
+        if !profile.pins.allow(&peer) && !excused {
             let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;
             let key = peer.leaf().map(|leaf| leaf.spki_sha256.clone());
+            if let Some(sighting) = sighting {
+                (sighting.failed, sighting.proven) = (Some(peer), true);
+            }
             return Err(HandshakeError::NotPinned { key });
         }
         Ok((stream, peer))
     }
+}
+
+/// What is known of the revocation of a client that was let in.
+fn peer_revocation(ssl: &SslRef, trust: &Trust) -> Option<Verdict> {
+    let leaf = ssl.peer_certificate()?;
+    let sent: Vec<_> = ssl.peer_cert_chain().into_iter().flatten().map(ToOwned::to_owned).collect();
+    Some(trust.revocation_of(&leaf, ssl.verified_chain(), &sent))
 }
 
 /// Waits until the task is woken once; the wake-up was registered by the poll before.

@@ -5,11 +5,13 @@ use super::error::{SetupError, VerifyFailure};
 use super::ffi;
 use super::fips::Level;
 use super::names::Version;
+use super::peer::PeerCertificate;
 use super::policy::Policy;
 use super::provider;
 use super::staple::Slot;
 use super::stream;
 use super::trust::Trust;
+use super::verdict::Verdict;
 use crate::limits::TLS_READ_AHEAD;
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
@@ -22,7 +24,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Where the verify callback leaves its finding.
-pub type Finding = Mutex<Option<VerifyFailure>>;
+pub type Finding = Mutex<Option<Refused>>;
+
+/// A certificate that was refused.
+pub struct Refused {
+    pub failure: VerifyFailure,
+    /// The peer's own, which need not be the refused one. That it has the key is not proven.
+    pub leaf: Option<PeerCertificate>,
+    pub revocation: Option<Verdict>,
+}
 
 pub fn finding_index() -> Index<Ssl, Finding> {
     static INDEX: OnceLock<Index<Ssl, Finding>> = OnceLock::new();
@@ -34,6 +44,8 @@ pub struct Plan<'a> {
     pub policy: &'a Policy,
     /// Require client certificates and verify them against this.
     pub trust: Option<&'a Arc<Trust>>,
+    /// Let clients in that show none.
+    pub optional: bool,
     pub level: Level,
     /// How long sessions may be resumed; `None`: not at all.
     pub session_timeout: Option<Duration>,
@@ -89,10 +101,9 @@ pub fn build(
             ffi::set_chain_verifier(&mut builder);
         }
         let trust = Arc::clone(trust);
-        builder.set_verify_callback(
-            SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
-            move |good, context| judge(&trust, good, context),
-        );
+        let mut mode = SslVerifyMode::PEER;
+        mode.set(SslVerifyMode::FAIL_IF_NO_PEER_CERT, !plan.optional);
+        builder.set_verify_callback(mode, move |good, context| judge(&trust, good, context));
     } else {
         builder.set_verify(SslVerifyMode::NONE);
     }
@@ -230,7 +241,11 @@ fn judge(trust: &Trust, good: bool, context: &mut X509StoreContextRef) -> bool {
     if let Ok(index) = X509StoreContext::ssl_idx() {
         let finding = context.ex_data(index).and_then(|ssl| ssl.ex_data(finding_index()));
         if let Some(Ok(mut finding)) = finding.map(Mutex::lock) {
-            *finding = Some(failure);
+            let chain = context.chain();
+            let leaf = chain.and_then(|chain| chain.get(0));
+            let revocation = leaf.map(|leaf| trust.revocation_of(leaf, chain, &[]));
+            let leaf = leaf.and_then(PeerCertificate::of);
+            *finding = Some(Refused { failure, leaf, revocation });
         }
     }
     context.set_error(ffi::verify_result(result));

@@ -111,6 +111,10 @@ impl IndexedList {
         &self.issuer
     }
 
+    pub fn this_update(&self) -> i64 {
+        self.this_update
+    }
+
     pub fn next_update(&self) -> Option<i64> {
         self.next_update
     }
@@ -264,6 +268,14 @@ pub fn status(
         }
     }
     best
+}
+
+/// When the newest list of `issuer`, which signed `certificate`, was made; seconds since 1970.
+pub fn updated(lists: &[IndexedList], certificate: &X509Ref, issuer: &X509Ref) -> Option<i64> {
+    let name = certificate.issuer_name();
+    let of_issuer =
+        lists.iter().filter(|list| list.is_named_like(name) && list.is_signed_by(issuer));
+    of_issuer.map(|list| list.this_update).max()
 }
 
 /// `serial 0A, reason key compromise, since 2026-11-20T…Z`, for the log.

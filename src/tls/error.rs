@@ -6,6 +6,7 @@ use super::crl::CrlError;
 use super::fips::Level;
 use super::hint;
 use super::profile::Profile;
+use super::revocation::Side;
 use super::settings::NamedSettings;
 use super::sniff::ClientHello;
 use crate::conf::Position;
@@ -303,6 +304,11 @@ pub enum HandshakeError {
     NoClientCertificate,
     /// The client's certificate was refused.
     Verify(VerifyFailure),
+    /// A responder was asked about the peer, and the peer was refused.
+    NotOcspValid {
+        side: Side,
+        reason: String,
+    },
     /// The handshake was good, but the client's key is not among the pinned ones. `key`: its pin;
     /// `None`: it showed no certificate.
     NotPinned {
@@ -348,6 +354,7 @@ impl HandshakeError {
             Self::NoCertificateConfigured => "no certificate configured",
             Self::NoClientCertificate => "no client certificate",
             Self::Verify(_) => "client certificate refused",
+            Self::NotOcspValid { .. } => "client not OCSP valid",
             Self::NotPinned { .. } => "certificate not pinned",
             Self::Version { .. } => "no common version",
             Self::NoSharedSuite { .. } => "no common cipher suite",
@@ -368,6 +375,7 @@ impl HandshakeError {
             Self::NoCertificateConfigured => "no_certificate_configured",
             Self::NoClientCertificate => "no_client_certificate",
             Self::Verify(_) => "client_certificate_refused",
+            Self::NotOcspValid { .. } => "not_ocsp_valid",
             Self::NotPinned { .. } => "not_pinned",
             Self::Version { .. } => "no_common_version",
             Self::NoSharedSuite { .. } => "no_common_cipher_suite",
@@ -461,6 +469,10 @@ impl fmt::Display for HandshakeError {
                     None => Ok(()),
                 }
             }
+            // COMPAT: nats-server says no more; the reason is natssl's.
+            Self::NotOcspValid { side, reason } => {
+                write!(f, "{} not OCSP valid: {reason}", side.text())
+            }
             Self::NotPinned { .. } => f.write_str("certificate not pinned"),
             Self::Version { offered, .. } => {
                 write!(f, "tls: client offered only unsupported versions: {}", Hex(offered))
@@ -499,7 +511,7 @@ impl fmt::Display for Hex<'_> {
 }
 
 /// Go's words for alerts (RFC 8446 section 6).
-fn alert_text(number: u8) -> String {
+pub(super) fn alert_text(number: u8) -> String {
     match number {
         0 => "close notify",
         10 => "unexpected message",

@@ -7,7 +7,7 @@ use super::policy::Policy;
 use super::sniff::ClientHello;
 
 /// By the beginning of [`VerifyFailure::reason`] after `x509: `.
-const VERIFY: [(&str, &str); 13] = [
+const VERIFY: [(&str, &str); 14] = [
     (
         "certificate signed by unknown authority",
         "put the CA that signed the client's certificate into 'ca_file'; the client must send the \
@@ -19,6 +19,10 @@ const VERIFY: [(&str, &str); 13] = [
         "the client's certificate needs the extended key usage clientAuth, or none",
     ),
     ("certificate revoked", "if this is no attack, give the client another certificate"),
+    (
+        "certificate unknown to its OCSP responder",
+        "the CA's responder must know what the CA issued; 'unknown_is_good' lets such clients in",
+    ),
     (
         "revocation unknown: the issuer's CRL is out of date",
         "fetch the CA's new list into 'crl_file' or 'crl_dir'",
@@ -82,6 +86,7 @@ impl HandshakeError {
                 "give the client a certificate and key ('verify' is on), or take 'verify' out"
             }
             Self::Verify(failure) => failure.hint(),
+            Self::NotOcspValid { reason, .. } => not_ocsp_valid(reason),
             Self::NotPinned { key: Some(key) } => {
                 return format!("to let this key in, add {key} to 'pinned_certs'");
             }
@@ -106,6 +111,33 @@ impl HandshakeError {
         };
         text.to_owned()
     }
+}
+
+/// By the beginnings of the reasons `ocsp::verdict` gives.
+fn not_ocsp_valid(reason: &str) -> &'static str {
+    const HINTS: [(&str, &str); 6] = [
+        (
+            "Failed OCSP response fetch",
+            "look whether the responder of the CA can be reached from here; \
+             'allow_when_ca_unreachable' lets such clients in",
+        ),
+        (
+            "Failed OCSP response parse",
+            "the CA's responder is at fault: ask it with 'openssl ocsp'",
+        ),
+        (
+            "Invalid OCSP response delegation",
+            "the CA must give its responder the usage OCSPSigning",
+        ),
+        ("OCSP response not in effectivity window", "compare the clocks of responder and server"),
+        (
+            "Invalid OCSP response status: unknown",
+            "the responder does not know the certificate; 'unknown_is_good' lets such clients in",
+        ),
+        ("Certificate names no responder", "issue it with one, or take 'require_responder' out"),
+    ];
+    let found = HINTS.iter().find(|(start, _)| reason.starts_with(start));
+    found.map_or("if this is no attack, give the client another certificate", |(_, hint)| hint)
 }
 
 /// What a client means with an alert of its own (RFC 8446 section 6.2).

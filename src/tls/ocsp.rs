@@ -12,6 +12,7 @@ use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::X509VerifyFlags;
 use openssl::x509::{X509, X509VerifyResult};
 use std::fmt;
+use std::time::Duration;
 
 /// Octets of an answer. Real ones have one to four thousand; what comes near 64 KiB would break the
 /// handshake that carries it.
@@ -54,9 +55,38 @@ pub struct Staple {
 impl Staple {
     /// May it be shown at `now` (seconds since 1970)?
     pub fn is_current(&self, now: i64) -> bool {
-        let end = self.next_update.unwrap_or(self.this_update + WITHOUT_END);
+        let end = self.next_update.unwrap_or(self.this_update.saturating_add(WITHOUT_END));
         self.this_update <= now + SKEW && now < end
     }
+
+    /// May a peer be judged by it at `now`? COMPAT: the error is nats-server's.
+    pub fn counts_at(&self, now: i64, tolerance: Tolerance) -> Result<(), String> {
+        let skew = seconds(tolerance.skew);
+        let said = |what: &str, at: i64, relation: &str| {
+            let (at, now) = (time_text(at), time_text(now));
+            format!(
+                "OCSP response {what} [{at}] is {relation} now [{now}] with clockskew [{skew}s]"
+            )
+        };
+        if self.expires(tolerance) < now.saturating_sub(skew) {
+            let what = if self.next_update.is_some() { "NextUpdate" } else { "cache expiry" };
+            return Err(said(what, self.expires(tolerance), "before"));
+        }
+        if self.this_update > now.saturating_add(skew) {
+            return Err(said("ThisUpdate", self.this_update, "after"));
+        }
+        Ok(())
+    }
+
+    /// When it ends by its own word or, without one, by `tolerance`; seconds since 1970.
+    pub fn expires(&self, tolerance: Tolerance) -> i64 {
+        let without = self.this_update.saturating_add(seconds(tolerance.without_end));
+        self.next_update.unwrap_or(without)
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Why an answer is worth nothing.
@@ -69,6 +99,8 @@ pub enum OcspError {
     Refused(&'static str),
     /// Not signed by the issuer, nor by somebody the issuer lets sign such answers.
     Signature(String),
+    /// Signed by somebody the issuer knows, whose certificate does not say `OCSPSigning`.
+    Delegation,
     /// It is about another certificate.
     OtherCertificate,
     /// RFC 3339.
@@ -90,6 +122,10 @@ impl fmt::Display for OcspError {
             Self::Signature(why) => {
                 write!(f, "failed to get remote status: bad OCSP signature: {why}")
             }
+            Self::Delegation => f.write_str(
+                "failed to get remote status: bad OCSP signature: its signer is neither the issuer \
+                 nor one with the usage OCSPSigning",
+            ),
             Self::OtherCertificate => f.write_str(
                 "failed to get remote status: no response matching the supplied certificate",
             ),
@@ -104,8 +140,15 @@ impl std::error::Error for OcspError {}
 
 /// A certificate and who issued it.
 pub struct Subject {
-    leaf: X509,
+    pub(super) leaf: X509,
     issuer: X509,
+}
+
+/// How exact the clocks of responders must be, and how long an answer without an end counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tolerance {
+    pub skew: Duration,
+    pub without_end: Duration,
 }
 
 impl Subject {
@@ -141,8 +184,30 @@ impl Subject {
         request.to_der().map_err(library)
     }
 
+    /// Of two certificates that were verified together.
+    pub(super) fn of_verified(leaf: X509, issuer: X509) -> Self {
+        Self { leaf, issuer }
+    }
+
     /// Verifies an answer for `now` (seconds since 1970).
     pub fn check(&self, der: &[u8], now: i64) -> Result<Staple, OcspError> {
+        let staple = self.read(der)?;
+        match staple.next_update {
+            Some(end) if end <= now => Err(OcspError::Expired(time_text(end))),
+            _ if staple.this_update > now + SKEW => {
+                Err(OcspError::NotYet(time_text(staple.this_update)))
+            }
+            // Nothing could be shown of it.
+            None if !staple.is_current(now) => {
+                let end = staple.this_update.saturating_add(WITHOUT_END);
+                Err(OcspError::Expired(format!("{} (no NextUpdate)", time_text(end))))
+            }
+            _ => Ok(staple),
+        }
+    }
+
+    /// Verifies all of an answer but its dates.
+    pub fn read(&self, der: &[u8]) -> Result<Staple, OcspError> {
         if der.len() > ANSWER_MAX {
             return Err(OcspError::TooLong);
         }
@@ -165,14 +230,14 @@ impl Subject {
         others.push(self.issuer.clone()).map_err(library)?;
         basic
             .verify(&others, &store.build(), OcspFlag::NO_EXPLICIT)
-            .map_err(|error| OcspError::Signature(super::error::stack(&error)))?;
+            .map_err(|error| signature_error(&error))?;
         let id = self.id().map_err(library)?;
         let found = basic.find_status(&id).ok_or(OcspError::OtherCertificate)?;
         let seconds = |time: &openssl::asn1::Asn1GeneralizedTimeRef| {
             peer::unix_seconds(ffi::time_of(time))
                 .ok_or_else(|| OcspError::Unreadable("a time that is none".to_owned()))
         };
-        let staple = Staple {
+        Ok(Staple {
             der: der.to_vec(),
             status: match found.status {
                 OcspCertStatus::GOOD => Status::Good,
@@ -181,15 +246,20 @@ impl Subject {
             },
             this_update: seconds(found.this_update)?,
             next_update: found.next_update().map(seconds).transpose()?,
-        };
-        let text = |at: i64| jiff::Timestamp::from_second(at).unwrap_or_default().to_string();
-        match staple.next_update {
-            Some(end) if end <= now => Err(OcspError::Expired(text(end))),
-            _ if staple.this_update > now + SKEW => {
-                Err(OcspError::NotYet(text(staple.this_update)))
-            }
-            _ => Ok(staple),
-        }
+        })
+    }
+}
+
+fn time_text(at: i64) -> String {
+    jiff::Timestamp::from_second(at).unwrap_or_default().to_string()
+}
+
+/// OpenSSL tries the way of a delegate last, so its reason may stand behind another.
+fn signature_error(error: &ErrorStack) -> OcspError {
+    let text = super::error::stack(error);
+    match text.contains("missing ocspsigning usage") {
+        true => OcspError::Delegation,
+        false => OcspError::Signature(text),
     }
 }
 
@@ -206,24 +276,20 @@ fn refusal(status: OcspResponseStatus) -> Option<&'static str> {
     }
 }
 
-/// For fuzzing: any octets are refused or make an answer about the one certificate asked for.
+/// For fuzzing: any octets are refused, or say what the CA of `fuzz/seeds/ocsp` has signed. Nobody has
+/// its key any more.
 pub fn fuzz_one(data: &[u8]) {
-    use super::pki::{self, KeyType, Leaf, Use};
-    static SUBJECT: std::sync::OnceLock<Option<Subject>> = std::sync::OnceLock::new();
-    let subject = SUBJECT.get_or_init(|| {
-        let ready = super::start().ok()?;
-        let ca = pki::new_ca(ready, "CA", KeyType::EcdsaP256, 2).ok()?;
-        let leaf = Leaf {
-            usage: Use::Server,
-            name: "leaf".to_owned(),
-            names: Vec::new(),
-            key_type: KeyType::EcdsaP256,
-            days: 1,
-        };
-        let leaf = pki::issue(ready, &ca, &leaf).ok()?;
-        Subject::new(&[leaf.certificate], &[ca.certificate]).ok()
+    static KNOWN: std::sync::OnceLock<Option<(Subject, Staple)>> = std::sync::OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let ca = X509::from_pem(include_bytes!("../../fuzz/seeds/ocsp/ca.pem")).ok()?;
+        let leaf = X509::from_pem(include_bytes!("../../fuzz/seeds/ocsp/leaf.pem")).ok()?;
+        let subject = Subject::new(&[leaf], &[ca]).ok()?;
+        let answer = subject.read(include_bytes!("../../fuzz/corpus/ocsp/by-ca")).ok()?;
+        Some((subject, answer))
     });
-    let Some(subject) = subject else { return };
-    // Nobody but the CA above can sign, so nothing may come through.
-    assert!(subject.check(data, peer::now_seconds()).is_err());
+    let (subject, answer) = known.as_ref().expect("the seeds are good");
+    if let Ok(other) = subject.check(data, answer.this_update + 60) {
+        let signed = |of: &Staple| (of.status, of.this_update, of.next_update);
+        assert_eq!(signed(&other), signed(answer), "nobody signed that");
+    }
 }

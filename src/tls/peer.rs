@@ -3,12 +3,13 @@
 use super::ffi;
 use super::holder::Holder;
 use super::names;
+use super::verdict::Verdict;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::nid::Nid;
 use openssl::ssl::{NameType, SslRef};
-use openssl::x509::{X509, X509NameRef, X509Ref};
+use openssl::x509::{X509, X509Name, X509NameRef, X509Ref};
 
 /// What was negotiated, and with whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub struct Peer {
     pub holder: Option<Box<Holder>>,
     /// What a later check needs; `None` where clients are not verified.
     pub chain: Option<PeerChain>,
+    /// What was known of the leaf's revocation; only where somebody asks ([`Sighting`]).
+    ///
+    /// [`Sighting`]: super::acceptor::Sighting
+    pub revocation: Option<Verdict>,
 }
 
 /// The certificates of a peer as it sent them, for checking them again: DER, leaf first.
@@ -41,7 +46,7 @@ pub struct Peer {
 pub struct PeerChain(Box<[Box<[u8]>]>);
 
 impl PeerChain {
-    fn of(certificates: &[X509]) -> Option<Self> {
+    pub(super) fn of(certificates: &[X509]) -> Option<Self> {
         let der = certificates.iter().map(|c| c.to_der().ok().map(Vec::into_boxed_slice));
         Some(Self(der.collect::<Option<_>>()?))
     }
@@ -70,6 +75,17 @@ impl Peer {
     /// The certificate the peer proved to own; `None`: it showed none.
     pub fn leaf(&self) -> Option<&PeerCertificate> {
         self.certificates.first()
+    }
+
+    /// What there is to say of a peer whose handshake failed. `shown`: it had shown its certificate.
+    pub(super) fn of_failed(ssl: &SslRef, shown: bool) -> Self {
+        match ssl.current_cipher() {
+            Some(_) => Self::of(ssl, false, false),
+            // In TLS 1.2 OpenSSL does not name the suite before it is in use.
+            None if shown => Self { version: version(ssl), ..Self::default() },
+            // Nothing was agreed on.
+            None => Self::default(),
+        }
     }
 
     /// `identify`: copy whom the leaf names; `keep_chain`: keep what a later check needs.
@@ -104,10 +120,7 @@ impl Peer {
             None => "",
         };
         Self {
-            version: match ssl.version2() {
-                Some(openssl::ssl::SslVersion::TLS1_3) => "1.3",
-                _ => "1.2",
-            },
+            version: version(ssl),
             suite,
             group,
             signature: signature(ffi::Signer::Own),
@@ -117,12 +130,30 @@ impl Peer {
             certificates,
             holder,
             chain,
+            revocation: None,
         }
     }
 }
 
+fn version(ssl: &SslRef) -> &'static str {
+    match ssl.version2() {
+        Some(openssl::ssl::SslVersion::TLS1_3) => "1.3",
+        _ => "1.2",
+    }
+}
+
 impl PeerCertificate {
-    fn of(certificate: &X509Ref) -> Option<Self> {
+    /// The issuer's name as text, like `subject`.
+    pub fn issuer_text(&self) -> String {
+        X509Name::from_der(&self.issuer).map(|name| name_text(&name)).unwrap_or_default()
+    }
+
+    /// The serial number in lower-case hex.
+    pub fn serial_hex(&self) -> String {
+        hex(&self.serial)
+    }
+
+    pub(super) fn of(certificate: &X509Ref) -> Option<Self> {
         Some(Self {
             subject: subject_text(certificate),
             spki_sha256: public_key_pin(certificate)?,

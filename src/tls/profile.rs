@@ -8,6 +8,7 @@ use super::names::Suite;
 use super::pins::Pins;
 use super::policy::Policy;
 use super::ready::Ready;
+use super::revocation::{PeerOcsp, Revocation};
 use super::settings::{CertificateFiles, Settings};
 use super::staple::Slot;
 use super::trust::{Bundle, Trust};
@@ -27,6 +28,11 @@ pub struct Profile {
     pub policy: Policy,
     /// Where clients are verified.
     pub trust: Option<Arc<Trust>>,
+    /// Clients without a certificate are let in all the same.
+    pub optional: bool,
+    /// The same with CRLs, where they decide only what responders leave open.
+    pub lists: Option<Arc<Trust>>,
+    pub ocsp_peer: Option<PeerOcsp>,
     pub close_expired: bool,
     pub identify: bool,
     /// Sessions can be resumed.
@@ -53,10 +59,17 @@ impl Profile {
             true => None,
             false => settings.ca_file.as_deref().map(Bundle::load).transpose()?,
         };
+        // Responders have the first word, lists the last.
+        let last_word = settings.revocation == Revocation::OcspThenCrl;
         let trust = match (settings.verify, shared) {
             (false, _) => None,
             (true, Some(shared)) => Some(Arc::clone(shared)),
+            (true, None) if last_word => Some(Arc::new(Trust::load(&settings.without_lists())?)),
             (true, None) => Some(Arc::new(Trust::load(settings)?)),
+        };
+        let lists = match settings.verify && last_word {
+            true => Some(Arc::new(Trust::load(settings)?)),
+            false => None,
         };
         let pins = Pins::resolve(&settings.pins)?;
         let policy = Policy::new(settings, inventory)?;
@@ -68,6 +81,7 @@ impl Profile {
         let plan = Plan {
             policy: &policy,
             trust: trust.as_ref(),
+            optional: settings.certificate_optional,
             level: inventory.level,
             session_timeout: settings.session_tickets.then_some(settings.session_timeout),
             number,
@@ -91,19 +105,28 @@ impl Profile {
         if contexts.is_empty() {
             contexts.push(context::build(&plan, None)?);
         }
-        add_contents(digest, &credentials, bundle.as_ref(), trust.as_deref(), &pins)?;
+        let all_trust = lists.as_deref().or(trust.as_deref());
+        add_contents(digest, &credentials, bundle.as_ref(), all_trust, &pins)?;
         Ok(Self {
             contexts,
             credentials,
             slots,
             policy,
             trust,
+            optional: settings.certificate_optional,
+            lists,
+            ocsp_peer: settings.ocsp_peer.clone().filter(|_| settings.verify),
             close_expired: settings.close_expired,
             identify: settings.identify,
             resumes: settings.session_tickets && !settings.verify,
             pins,
             level: inventory.level,
         })
+    }
+
+    /// The trust with all CRLs, whenever they are looked at.
+    pub fn all_trust(&self) -> Option<&Arc<Trust>> {
+        self.lists.as_ref().or(self.trust.as_ref())
     }
 
     /// The suites of the versions it speaks: a policy for one holds the other's, too.
@@ -128,7 +151,7 @@ impl Profile {
 
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<_> =
-            self.trust.iter().flat_map(|trust| trust.lists().stale()).collect();
+            self.all_trust().iter().flat_map(|trust| trust.lists().stale()).collect();
         if !self.pins.is_empty() && self.trust.is_none() {
             let text = "'pinned_certs' without 'verify' refuses every client: none is asked for a \
                         certificate";

@@ -4,6 +4,7 @@ use super::crl::CrlCheck;
 use super::named::NamePattern;
 use super::names::{Group, Suite, Version};
 use super::pins::Pin;
+use super::revocation::{PeerOcsp, Revocation};
 use crate::conf::Position;
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -100,6 +101,10 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Require and verify client certificates.
     pub verify: bool,
+    /// A client without a certificate is let in all the same; whoever asks [`Peer::leaf`] decides.
+    ///
+    /// [`Peer::leaf`]: super::Peer::leaf
+    pub certificate_optional: bool,
     /// `crl_file`: CRLs of the CAs, PEM or DER.
     pub crl_files: Vec<PathBuf>,
     /// `crl_dir`: all files in it are CRLs.
@@ -107,6 +112,10 @@ pub struct Settings {
     pub crl_check: CrlCheck,
     /// `crl_policy: soft`: a CRL that is missing or out of date refuses nobody.
     pub crl_soft: bool,
+    /// `ocsp_peer`: responders are asked about clients.
+    pub ocsp_peer: Option<PeerOcsp>,
+    /// Who decides where both CRLs and responders could.
+    pub revocation: Revocation,
     /// `session_tickets`: offer resumption. Never where clients are verified: a session must not
     /// outlive the check of its certificate.
     pub session_tickets: bool,
@@ -152,10 +161,13 @@ impl Default for Settings {
             passphrase: Passphrase::None,
             ca_file: None,
             verify: false,
+            certificate_optional: false,
             crl_files: Vec::new(),
             crl_dir: None,
             crl_check: CrlCheck::Chain,
             crl_soft: false,
+            ocsp_peer: None,
+            revocation: Revocation::AsConfigured,
             session_tickets: true,
             session_timeout: crate::limits::SESSION_TIMEOUT,
             close_expired: false,
@@ -174,7 +186,23 @@ impl Default for Settings {
     }
 }
 
+/// What another listener with the same certificates asks of its clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskedClients {
+    /// `None`: CAs and CRLs stay.
+    pub ca_file: Option<PathBuf>,
+    pub crl_files: Vec<PathBuf>,
+    pub pins: Vec<Pin>,
+    /// See [`Settings::certificate_optional`].
+    pub optional: bool,
+}
+
 impl Settings {
+    /// These without CRLs: what holds in the handshake where responders are asked first.
+    pub(super) fn without_lists(&self) -> Self {
+        Self { crl_files: Vec::new(), crl_dir: None, ..self.clone() }
+    }
+
     /// These and those of single names.
     pub fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.named.iter().map(|named| &named.settings))
@@ -184,7 +212,7 @@ impl Settings {
     pub(super) fn trusts_like(&self, other: &Self) -> bool {
         let parts = |s: &Self| {
             let lists = (s.crl_files.clone(), s.crl_dir.clone(), s.crl_check, s.crl_soft);
-            (s.verify, s.ca_file.clone(), lists)
+            (s.verify, s.ca_file.clone(), lists, s.revocation, s.close_expired)
         };
         parts(self) == parts(other)
     }
@@ -194,10 +222,34 @@ impl Settings {
         self.verify = false;
         self.identify = false;
         self.pins = Vec::new();
+        self.ocsp_peer = None;
         for named in &mut self.named {
             named.settings = std::mem::take(&mut named.settings).without_clients();
         }
         self
+    }
+
+    /// As these, but asking clients for certificates as `asked` says.
+    pub fn with_clients(self, asked: &AskedClients) -> Self {
+        let mut settings = self.without_clients();
+        settings.ask(asked);
+        settings
+    }
+
+    fn ask(&mut self, asked: &AskedClients) {
+        self.verify = true;
+        self.certificate_optional = asked.optional;
+        // A session must not outlive the check of its certificate.
+        self.session_tickets = false;
+        self.pins.clone_from(&asked.pins);
+        if asked.ca_file.is_some() {
+            self.ca_file.clone_from(&asked.ca_file);
+            self.crl_files.clone_from(&asked.crl_files);
+            self.crl_dir = None;
+        }
+        for named in &mut self.named {
+            named.settings.ask(asked);
+        }
     }
 
     /// Where a suite or group was named.

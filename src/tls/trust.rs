@@ -6,6 +6,7 @@ use super::crl_index::Status;
 use super::error::{SetupError, VerifyFailure, verify_reason};
 use super::ffi;
 use super::peer::{self, PeerChain};
+use super::revocation::Side;
 use super::settings::Settings;
 use super::verified::{self, Verified};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
@@ -66,14 +67,19 @@ mod code {
 }
 
 impl Trust {
+    /// For the certificates of clients.
     pub fn load(settings: &Settings) -> Result<Self, SetupError> {
+        Self::load_for(settings, Side::Client)
+    }
+
+    pub(super) fn load_for(settings: &Settings, side: Side) -> Result<Self, SetupError> {
         let bundle = settings.ca_file.as_deref().map(Bundle::load).transpose()?;
         let trusted = bundle.as_ref().map_or(&[][..], Bundle::certificates);
         let lists = Lists::load(&settings.crl_files, settings.crl_dir.as_deref(), trusted)?;
         let wants_lists = !settings.crl_files.is_empty() || settings.crl_dir.is_some();
         let check = wants_lists.then_some(settings.crl_check);
         let by_openssl = check.filter(|_| !lists.for_openssl().is_empty());
-        let store = store(bundle.as_ref(), &lists, by_openssl)?;
+        let store = store(bundle.as_ref(), &lists, by_openssl, side)?;
         let (soft, keep_expired) = (settings.crl_soft, !settings.close_expired);
         let verified = Verified::default();
         Ok(Self { bundle, lists, store, verified, check, soft, keep_expired })
@@ -85,6 +91,16 @@ impl Trust {
 
     pub fn lists(&self) -> &Lists {
         &self.lists
+    }
+
+    /// Are certificates looked up in lists?
+    pub fn checks_lists(&self) -> bool {
+        self.check.is_some()
+    }
+
+    /// Does a list that is missing or out of date refuse nobody?
+    pub fn is_soft(&self) -> bool {
+        self.soft
     }
 
     /// Makes this the trust of a context, and names the CAs to clients.
@@ -211,23 +227,33 @@ impl Trust {
 
     /// Would a peer that showed this chain in its handshake be accepted today?
     pub fn recheck(&self, chain: &PeerChain) -> Result<(), VerifyFailure> {
+        self.verified_chain(chain, self.keep_expired).map(drop)
+    }
+
+    /// The chain from the peer's certificate to the anchor as it is verified today. `timeless`: no
+    /// date matters, of certificates or CRLs.
+    pub(super) fn verified_chain(
+        &self,
+        chain: &PeerChain,
+        timeless: bool,
+    ) -> Result<Vec<X509>, VerifyFailure> {
         let broken = |error: ErrorStack| VerifyFailure {
             reason: format!("x509: {}", super::error::stack(&error)),
             certificate: None,
         };
         let certificates = chain.certificates().map_err(broken)?;
-        let Some((leaf, rest)) = certificates.split_first() else { return Ok(()) };
+        let Some((leaf, rest)) = certificates.split_first() else { return Ok(Vec::new()) };
         let mut others = Stack::new().map_err(broken)?;
         for certificate in rest {
             others.push(certificate.clone()).map_err(broken)?;
         }
         let mut context = X509StoreContext::new().map_err(broken)?;
         let verdict = context.init(&self.store, leaf, &others, |context| {
-            if self.keep_expired {
+            if timeless {
                 ffi::ignore_time(context);
             }
             let mut failure = None;
-            let now = (!self.keep_expired).then(peer::now_seconds);
+            let now = (!timeless).then(peer::now_seconds);
             let good = ffi::verify_chain(context, &mut |good, context| {
                 let accepted = self.accepts_at(good, context, now);
                 if !accepted {
@@ -235,16 +261,18 @@ impl Trust {
                 }
                 accepted
             });
-            Ok(if good { None } else { Some(failure) })
+            let verified = context.chain().filter(|_| good);
+            let verified = verified.map(|chain| chain.iter().map(|c| c.to_owned()).collect());
+            Ok(verified.ok_or(failure))
         });
-        match verdict.map_err(broken)? {
-            None => Ok(()),
-            Some(Some(failure)) => Err(failure),
-            Some(None) => Err(VerifyFailure {
+        // What was excused on the way is no error of this thread's next operation.
+        drop(ErrorStack::get());
+        verdict.map_err(broken)?.map_err(|failure| {
+            failure.unwrap_or_else(|| VerifyFailure {
                 reason: "x509: the certificate cannot be verified".to_owned(),
                 certificate: None,
-            }),
-        }
+            })
+        })
     }
 }
 
@@ -252,6 +280,7 @@ fn store(
     bundle: Option<&Bundle>,
     lists: &Lists,
     check: Option<CrlCheck>,
+    side: Side,
 ) -> Result<X509Store, SetupError> {
     let failed = |step| move |source| SetupError::Library { step, source };
     let mut store = X509StoreBuilder::new().map_err(failed("a trust store"))?;
@@ -278,13 +307,17 @@ fn store(
         Some(CrlCheck::Chain) => flags |= crl | X509VerifyFlags::CRL_CHECK_ALL,
     }
     store.set_flags(flags).map_err(failed("the flags of a trust store"))?;
-    store.set_purpose(X509PurposeId::SSL_CLIENT).map_err(failed("the purpose of a trust store"))?;
+    let purpose = match side {
+        Side::Client => X509PurposeId::SSL_CLIENT,
+        Side::Server => X509PurposeId::SSL_SERVER,
+    };
+    store.set_purpose(purpose).map_err(failed("the purpose of a trust store"))?;
     Ok(store.build())
 }
 
 /// The system's trust store. A vendored library looks for it where nobody put it, so the usual
 /// places are tried.
-fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
+pub(super) fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
     store
         .set_default_paths()
         .map_err(|source| SetupError::Library { step: "the system's roots", source })?;

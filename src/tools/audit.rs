@@ -1,5 +1,6 @@
 //! `natssl audit`: what is wrong with a configuration, by named profiles.
 
+use super::verify_log;
 use natssl::audit::running::{self, Answers};
 use natssl::audit::{self, Host, Profile, Report, Severity, report};
 use natssl::conf;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Exit code: 0: nothing found at or above --fail-on; 1: something found; \
                         2: the configuration or the command line could not be read")]
 pub struct Arguments {
@@ -38,6 +40,14 @@ pub struct Arguments {
     /// Print the rules instead, of all profiles unless some are named
     #[arg(long)]
     list_rules: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Is an audit log ('audit_log') whole, or was it tampered with?
+    VerifyLog(verify_log::Arguments),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,6 +86,9 @@ fn profile(name: &str) -> Result<Profile, String> {
 }
 
 pub fn run(ready: Ready, arguments: &Arguments) -> ExitCode {
+    if let Some(Command::VerifyLog(arguments)) = &arguments.command {
+        return verify_log::run(ready, arguments);
+    }
     let refuse = |text: &str| {
         eprintln!("natssl: {text}");
         ExitCode::from(UNREADABLE)

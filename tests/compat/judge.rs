@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const DIFFERENCES: &str = include_str!("differences.tsv");
 
 /// The groups of cases, one test each. The first part of every case's name.
-pub const GROUPS: [&str; 14] = [
+pub const GROUPS: [&str; 15] = [
     "protocol",
     "subjects",
     "limits",
@@ -25,6 +25,7 @@ pub const GROUPS: [&str; 14] = [
     "monitor",
     "log",
     "acceptance",
+    "ocsp",
 ];
 
 /// Collects the outcome of one group.

@@ -115,6 +115,20 @@ fn log() {
     judge.verdict();
 }
 
+/// Staples, and clients held against what responders say.
+#[test]
+fn ocsp() {
+    let judge = Judge::new("ocsp");
+    cases::ocsp::run(&judge);
+    judge.verdict();
+}
+
+/// `natssl tls probe` finds of nats-server what tests/it/probe.rs has it find of natssl.
+#[test]
+fn probe() {
+    support::probe::looks_the_same_from_outside(support::server::Kind::Go);
+}
+
 #[test]
 fn acceptance() {
     let judge = Judge::new("acceptance");

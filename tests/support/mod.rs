@@ -3,8 +3,11 @@
 //! behave. Included with `#[path = "../support/mod.rs"] mod support;`.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod answer;
+pub mod faults;
 pub mod names;
 pub mod pki;
+pub mod probe;
 pub mod raw;
 pub mod responder;
 pub mod server;

@@ -210,48 +210,45 @@ impl Pki {
     /// A server certificate of the root that names this OCSP responder, and may demand a staple.
     pub fn server_with_responder(&self, name: &str, responder: &str, must_staple: bool) -> Pair {
         let key = p256();
-        let (server, sha256) = (Purpose::Server, MessageDigest::sha256());
-        let plain = build("localhost", &key, Some(&self.root), server, Life::Now, sha256);
-        let plain = plain.expect("OpenSSL makes a certificate");
-        let more = |plain: &X509| -> Result<X509, openssl::error::ErrorStack> {
-            let mut builder = X509Builder::new()?;
-            builder.set_version(2)?;
-            builder.set_serial_number(plain.serial_number())?;
-            builder.set_subject_name(plain.subject_name())?;
-            builder.set_issuer_name(plain.issuer_name())?;
-            builder.set_pubkey(&key)?;
-            builder.set_not_before(plain.not_before())?;
-            builder.set_not_after(plain.not_after())?;
-            let oid = |text| openssl::asn1::Asn1Object::from_str(text);
-            let octets = openssl::asn1::Asn1OctetString::new_from_bytes;
-            let mut names = SubjectAlternativeName::new();
-            names.dns("localhost");
-            builder.append_extension(names.build(&builder.x509v3_context(None, None))?)?;
-            // AccessDescription: id-ad-ocsp, and a URI.
-            let method = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1];
-            let uri = super::names::tlv(0x86, responder.as_bytes());
-            let access = super::names::tlv(0x30, &[&method[..], &uri].concat());
-            let value = octets(&super::names::tlv(0x30, &access))?;
-            builder.append_extension(openssl::x509::X509Extension::new_from_der(
-                oid("1.3.6.1.5.5.7.1.1")?.as_ref(),
-                false,
-                &value,
-            )?)?;
-            if must_staple {
-                let value = octets(&[0x30, 3, 2, 1, 5])?;
-                builder.append_extension(openssl::x509::X509Extension::new_from_der(
-                    oid("1.3.6.1.5.5.7.1.24")?.as_ref(),
-                    false,
-                    &value,
-                )?)?;
-            }
-            builder.sign(&self.root.key, sha256)?;
-            Ok(builder.build())
+        let more = |builder: &mut X509Builder| {
+            names_responder(builder, responder)?;
+            if must_staple { demands_staple(builder) } else { Ok(()) }
         };
-        let cert = more(&plain).expect("OpenSSL makes a certificate");
+        let kind = (Purpose::Server, Life::Now);
+        let cert = build_with("localhost", &key, Some(&self.root), kind, &more);
+        self.pair(name, &key, &[&cert.expect("OpenSSL makes a certificate")])
+    }
+
+    /// A client certificate of `issuer` (or of the root) that names this OCSP responder. The file
+    /// holds the issuer, too.
+    pub fn client_with_responder(
+        &self,
+        name: &str,
+        responder: &str,
+        issuer: Option<&Issuer>,
+    ) -> Pair {
+        let key = p256();
+        let kind = (Purpose::Client, Life::Now);
+        let more = |builder: &mut X509Builder| names_responder(builder, responder);
+        let by = issuer.unwrap_or(&self.root);
+        let cert = build_with(name, &key, Some(by), kind, &more);
+        let cert = cert.expect("OpenSSL makes a certificate");
+        let chain = std::iter::once(&cert).chain(issuer.map(|issuer| &issuer.cert));
+        self.pair(name, &key, &chain.collect::<Vec<_>>())
+    }
+
+    /// A CA under the root that names this OCSP responder.
+    pub fn authority_with_responder(&self, name: &str, responder: &str) -> Issuer {
+        let key = p256();
+        let more = |builder: &mut X509Builder| names_responder(builder, responder);
+        let cert = build_with(name, &key, Some(&self.root), (Purpose::Ca, Life::Now), &more);
+        Issuer { cert: cert.expect("OpenSSL makes a certificate"), key }
+    }
+
+    fn pair(&self, name: &str, key: &PKey<Private>, chain: &[&X509]) -> Pair {
         let to = Writer { dir: self.dir.path() };
         let pem = key.private_key_to_pem_pkcs8().expect("a key");
-        Pair { cert: to.certs(name, &[&cert]), key: to.put(&format!("{name}.key"), &pem) }
+        Pair { cert: to.certs(name, chain), key: to.put(&format!("{name}.key"), &pem) }
     }
 
     /// A server certificate of the root with this key, signed with this digest.
@@ -364,6 +361,28 @@ fn certificate(
     build(common_name, key, issuer, purpose, life, sha256).expect("OpenSSL makes a certificate")
 }
 
+/// AccessDescription: id-ad-ocsp, and a URI.
+fn names_responder(builder: &mut X509Builder, responder: &str) -> Built<()> {
+    let method = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1];
+    let uri = super::names::tlv(0x86, responder.as_bytes());
+    let access = super::names::tlv(0x30, &[&method[..], &uri].concat());
+    extension(builder, "1.3.6.1.5.5.7.1.1", &super::names::tlv(0x30, &access))
+}
+
+/// RFC 7633.
+fn demands_staple(builder: &mut X509Builder) -> Built<()> {
+    extension(builder, "1.3.6.1.5.5.7.1.24", &[0x30, 3, 2, 1, 5])
+}
+
+fn extension(builder: &mut X509Builder, oid: &str, value: &[u8]) -> Built<()> {
+    let oid = openssl::asn1::Asn1Object::from_str(oid)?;
+    let value = openssl::asn1::Asn1OctetString::new_from_bytes(value)?;
+    builder.append_extension(openssl::x509::X509Extension::new_from_der(&oid, false, &value)?)
+}
+
+type Built<T> = Result<T, openssl::error::ErrorStack>;
+type More<'a> = &'a dyn Fn(&mut X509Builder) -> Built<()>;
+
 fn build(
     common_name: &str,
     key: &PKey<Private>,
@@ -371,7 +390,29 @@ fn build(
     purpose: Purpose,
     life: Life,
     digest: MessageDigest,
-) -> Result<X509, openssl::error::ErrorStack> {
+) -> Built<X509> {
+    build_all(common_name, key, issuer, (purpose, life), digest, &|_| Ok(()))
+}
+
+/// With extensions of its own.
+fn build_with(
+    common_name: &str,
+    key: &PKey<Private>,
+    issuer: Option<&Issuer>,
+    kind: (Purpose, Life),
+    more: More<'_>,
+) -> Built<X509> {
+    build_all(common_name, key, issuer, kind, MessageDigest::sha256(), more)
+}
+
+fn build_all(
+    common_name: &str,
+    key: &PKey<Private>,
+    issuer: Option<&Issuer>,
+    (purpose, life): (Purpose, Life),
+    digest: MessageDigest,
+    more: More<'_>,
+) -> Built<X509> {
     let subject = name(common_name)?;
     let mut builder = X509Builder::new()?;
     builder.set_version(2)?;
@@ -424,6 +465,7 @@ fn build(
         names.dns("localhost").ip("127.0.0.1").ip("::1");
         builder.append_extension(names.build(&context)?)?;
     }
+    more(&mut builder)?;
     let signer = issuer.map_or(key, |i| &i.key);
     let digest = match signer.id() {
         Id::ED25519 => MessageDigest::null(),

@@ -46,43 +46,54 @@ fn index(folder: &Path, known: &[(&X509, bool)]) {
 impl Responder {
     /// Knows these certificates of the root; `true`: revoked.
     pub fn start(pki: &Pki, known: &[(&X509, bool)]) -> Self {
+        Self::start_of(&pki.root, known)
+    }
+
+    /// The same of any CA.
+    pub fn start_of(issuer: &Issuer, known: &[(&X509, bool)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        pem(folder.path(), "ca", &pki.root);
+        pem(folder.path(), "ca", issuer);
         index(folder.path(), known);
-        let mut child = Command::new("openssl")
-            .current_dir(folder.path())
-            .args([
-                "ocsp",
-                "-index",
-                "index.txt",
-                "-port",
-                "0",
-                "-CA",
-                "ca.pem",
-                "-rsigner",
-                "ca.pem",
-            ])
-            .args(["-rkey", "ca.key", "-nmin", "60"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl is installed");
-        // ACCEPT 0.0.0.0:41234 PID=17
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        let port = line.split(' ').nth(1).and_then(|address| address.rsplit(':').next());
-        let url = format!("http://127.0.0.1:{}", port.unwrap_or_else(|| panic!("{line}")));
+        let (child, output, port) = run(folder.path(), "0");
+        let url = format!("http://127.0.0.1:{port}");
         Self { child, folder, _output: output, url }
     }
+
+    /// Another index from now on, at the same place.
+    pub fn says(&mut self, known: &[(&X509, bool)]) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        index(self.folder.path(), known);
+        let port = self.url.rsplit(':').next().unwrap();
+        (self.child, self._output, _) = run(self.folder.path(), port);
+    }
+}
+
+/// Starts the responder; returns its port.
+fn run(folder: &Path, port: &str) -> (Child, BufReader<ChildStdout>, String) {
+    let arguments = "-index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -nmin 60";
+    let mut child = Command::new("openssl")
+        .current_dir(folder)
+        .args(["ocsp", "-port", port])
+        .args(arguments.split(' '))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is installed");
+    // ACCEPT 0.0.0.0:41234 PID=17
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let port = line.split(' ').nth(1).and_then(|address| address.rsplit(':').next());
+    let port = port.unwrap_or_else(|| panic!("{line}")).to_owned();
+    (child, output, port)
 }
 
 impl Drop for Responder {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = &self.folder;
     }
 }
 
@@ -130,6 +141,10 @@ pub enum Fault {
     Html,
     /// These octets as the answer.
     Says(Vec<u8>),
+    /// The same, but only after this time.
+    Late(std::time::Duration, Vec<u8>),
+    /// The octets as the answer to this method, status 400 to any other.
+    Only(&'static str, Vec<u8>),
     /// Octets without end.
     Endless,
 }
@@ -168,7 +183,7 @@ fn serve(mut stream: TcpStream, fault: &Fault) {
     if matches!(fault, Fault::Closes) {
         return;
     }
-    let _ = stream.read(&mut request);
+    let length = stream.read(&mut request).unwrap_or(0);
     let head = |status: &str, length: usize| {
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: application/ocsp-response\r\nContent-Length: {length}\r\n\r\n"
@@ -181,6 +196,14 @@ fn serve(mut stream: TcpStream, fault: &Fault) {
         }
         Fault::Html => [head("500 Oops", 6).as_bytes(), b"<html>"].concat(),
         Fault::Says(answer) => [head("200 OK", answer.len()).as_bytes(), answer].concat(),
+        Fault::Only(method, answer) if request[..length].starts_with(method.as_bytes()) => {
+            [head("200 OK", answer.len()).as_bytes(), answer].concat()
+        }
+        Fault::Only(..) => head("400 Bad Request", 0).into_bytes(),
+        Fault::Late(time, answer) => {
+            std::thread::sleep(*time);
+            [head("200 OK", answer.len()).as_bytes(), answer].concat()
+        }
         Fault::Endless => head("200 OK", usize::MAX >> 8).into_bytes(),
         Fault::Closes => return,
     };

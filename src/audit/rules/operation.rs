@@ -16,7 +16,9 @@ pub const RULES: &[Rule] = &[
             let file =
                 text_of(model.root, &["log_file", "logfile"]).is_some_and(|(t, _)| !t.is_empty());
             let remote = get(model.root, &["remote_syslog"]).is_some();
-            let good = file || remote || is_on(model.root, &["syslog"]);
+            let journal = text_of(model.root, &["log_format"])
+                .is_some_and(|(format, _)| format.starts_with("journald"));
+            let good = file || remote || journal || is_on(model.root, &["syslog"]);
             Outcome::pass_if(good, &model.start, "no 'log_file', no 'syslog'")
         }),
         remedy: r#"log_file: "/var/log/natssl/natssl.log""#,

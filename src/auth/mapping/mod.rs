@@ -80,7 +80,11 @@ impl Mapper {
             && holder.uris.is_empty()
             && holder.subject.is_empty();
         if nothing {
-            tracing::debug!("{label} - User required in cert, none found");
+            tracing::debug!(
+                event = "auth.certificate.unmapped",
+                client = label,
+                "User required in cert, none found"
+            );
             return None;
         }
         let emails = holder.emails.iter().flatten().map(|name| ("email", name.clone()));
@@ -89,7 +93,13 @@ impl Mapper {
         for (kind, name) in emails.chain(dns).chain(uris) {
             if let Some(user) = self.by_name.get(&name) {
                 let name = quoted(&name);
-                tracing::debug!("{label} - Using {kind} found in cert for auth [{name}]");
+                tracing::debug!(
+                    event = "auth.certificate.mapped",
+                    client = label,
+                    by = kind,
+                    user = name,
+                    "Using {kind} found in cert for auth [{name}]"
+                );
                 return Some(*user);
             }
         }
@@ -98,33 +108,65 @@ impl Mapper {
 
     fn by_subject(&self, holder: &Holder, label: &str) -> Option<usize> {
         let Some(text) = legacy::text(&holder.subject) else {
-            tracing::debug!("{label} - The subject of the certificate cannot be read");
+            tracing::debug!(
+                event = "auth.certificate.unmapped",
+                client = label,
+                "The subject of the certificate cannot be read"
+            );
             return None;
         };
         let shown = quoted(&text);
         if let Some(dn) = Dn::of_subject(&holder.subject) {
             if let Some(user) = self.by_dn(&dn) {
                 let name = quoted(&user.name);
-                tracing::debug!("{label} - Using DistinguishedNameMatch for auth [{name}]");
+                tracing::debug!(
+                    event = "auth.certificate.mapped",
+                    client = label,
+                    by = "DistinguishedNameMatch",
+                    user = name,
+                    "Using DistinguishedNameMatch for auth [{name}]"
+                );
                 return Some(user.number);
             }
             tracing::debug!(
-                "{label} - DistinguishedNameMatch could not be used for auth [{shown}]"
+                event = "auth.certificate.tried",
+                client = label,
+                "DistinguishedNameMatch could not be used for auth [{shown}]"
             );
         }
         if let Some(long) = legacy::text_with_domain(&holder.subject) {
             let shown = quoted(&long);
             if let Some(user) = self.by_name.get(&long) {
-                tracing::debug!("{label} - Using RDNSequence for auth [{shown}]");
+                tracing::debug!(
+                    event = "auth.certificate.mapped",
+                    client = label,
+                    by = "RDNSequence",
+                    user = shown,
+                    "Using RDNSequence for auth [{shown}]"
+                );
                 return Some(*user);
             }
-            tracing::debug!("{label} - RDNSequence could not be used for auth [{shown}]");
+            tracing::debug!(
+                event = "auth.certificate.tried",
+                client = label,
+                "RDNSequence could not be used for auth [{shown}]"
+            );
         }
         if let Some(user) = self.by_name.get(&text) {
-            tracing::debug!("{label} - Using certificate subject for auth [{shown}]");
+            tracing::debug!(
+                event = "auth.certificate.mapped",
+                client = label,
+                by = "subject",
+                user = shown,
+                "Using certificate subject for auth [{shown}]"
+            );
             return Some(*user);
         }
-        tracing::debug!("{label} - User in cert [{shown}], not found");
+        tracing::debug!(
+            event = "auth.certificate.unmapped",
+            client = label,
+            "User in cert [{shown}], not found"
+        );
         None
     }
 
@@ -143,23 +185,39 @@ impl Mapper {
                 // Refused, not passed on: a later rule must not decide what this one should.
                 Err(doubt) => {
                     let (rule, at) = (&rule.identity, &rule.position);
-                    tracing::warn!("{label} - Certificate not mapped by {rule} ({at}): {doubt}");
+                    tracing::warn!(
+                        event = "auth.certificate.unmapped",
+                        client = label,
+                        "Certificate not mapped by {rule} ({at}): {doubt}"
+                    );
                     return None;
                 }
             };
             let (identity, shown) = (&rule.identity, quoted(&name));
             let user = self.by_name.get(&name);
             match user {
-                Some(_) => tracing::debug!("{label} - Using {identity} for auth [{shown}]"),
+                Some(_) => tracing::debug!(
+                    event = "auth.certificate.mapped",
+                    client = label,
+                    by = identity.to_string(),
+                    user = shown,
+                    "Using {identity} for auth [{shown}]"
+                ),
                 None => tracing::warn!(
-                    "{label} - Certificate not mapped by {identity} ({}): no user {shown} for this \
+                    event = "auth.certificate.unmapped",
+                    client = label,
+                    "Certificate not mapped by {identity} ({}): no user {shown} for this \
                      kind of connection",
                     rule.position
                 ),
             }
             return user.copied();
         }
-        tracing::warn!("{label} - Certificate not mapped: no rule of 'map' fits it");
+        tracing::warn!(
+            event = "auth.certificate.unmapped",
+            client = label,
+            "Certificate not mapped: no rule of 'map' fits it"
+        );
         None
     }
 }

@@ -1,9 +1,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::log::format::LineFormat;
 
-fn stamp() -> Stamp {
-    Stamp::new(false, false)
+fn text() -> Formatter {
+    Formatter::new(LineFormat::Text, false, false)
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -26,8 +27,8 @@ fn backups(directory: &Path) -> Vec<String> {
 fn the_file_is_appended_to_and_readable_by_the_group() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.log");
-    LogFile::open(&path, 0, 0).unwrap().write("a\n", &mut stamp());
-    LogFile::open(&path, 0, 0).unwrap().write("b\n", &mut stamp());
+    LogFile::open(&path, 0, 0).unwrap().write("a\n", &mut text());
+    LogFile::open(&path, 0, 0).unwrap().write("b\n", &mut text());
     assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !MODE, 0);
 }
@@ -45,9 +46,9 @@ fn the_line_that_crosses_the_limit_is_the_last_of_its_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.log");
     let mut log = LogFile::open(&path, 10, 0).unwrap();
-    log.write("1234567890", &mut stamp());
+    log.write("1234567890", &mut text());
     assert_eq!(names(directory.path()), ["x.log"]);
-    log.write("!\n", &mut stamp());
+    log.write("!\n", &mut text());
     let backup = directory.path().join(&backups(directory.path())[0]);
     assert_eq!(fs::read_to_string(&backup).unwrap(), "1234567890!\n");
     let note = format!(
@@ -69,7 +70,7 @@ fn only_own_backups_are_purged_oldest_first() {
     let path = directory.path().join("x.log");
     let mut log = LogFile::open(&path, 200, 3).unwrap();
     for round in 0..6 {
-        log.write(&format!("{round}{}\n", "-".repeat(400)), &mut stamp());
+        log.write(&format!("{round}{}\n", "-".repeat(400)), &mut text());
         if round == 1 {
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.ends_with(&format!("[INF] Purged log file \"{old}\"\r\n")), "{text}");
@@ -91,7 +92,7 @@ fn limits_survive_a_reopen() {
     fs::rename(&path, directory.path().join("moved")).unwrap();
     log.reopen().unwrap();
     for _ in 0..4 {
-        log.write(&"-".repeat(200), &mut stamp());
+        log.write(&"-".repeat(200), &mut text());
     }
     assert_eq!(backups(directory.path()).len(), 1);
 }
@@ -105,7 +106,7 @@ fn a_failed_reopen_keeps_the_old_file() {
     let moved = directory.path().join("moved");
     fs::rename(&inner, &moved).unwrap();
     assert!(log.reopen().is_err());
-    log.write("still\n", &mut stamp());
+    log.write("still\n", &mut text());
     assert_eq!(fs::read_to_string(moved.join("x.log")).unwrap(), "still\n");
 }
 
@@ -117,7 +118,7 @@ fn a_failed_rotation_is_tried_again_at_twice_the_size() {
     let mut log = LogFile::open(&inner.join("x.log"), 10, 0).unwrap();
     let moved = directory.path().join("moved");
     fs::rename(&inner, &moved).unwrap();
-    log.write("12345678901\n", &mut stamp());
+    log.write("12345678901\n", &mut text());
     assert_eq!(log.next_rotation, 20);
     let text = fs::read_to_string(moved.join("x.log")).unwrap();
     let expected = "[ERR] Unable to close logfile for rotation (no such file or directory), \

@@ -3,6 +3,8 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
 use super::*;
+use crate::log::queue::PAUSE;
+use std::thread;
 
 fn failure(url: &str) -> String {
     Syslog::remote(url).err().map(|error| error.to_string()).unwrap_or_default()
@@ -16,6 +18,10 @@ fn places_that_cannot_be_used_are_refused() {
     assert_eq!(failure("unixgram:///x"), "error invalid network type: \"unixgram\"");
     assert_eq!(
         failure("udp://127.0.0.1"),
+        "error connecting to syslog: \"dial udp: address 127.0.0.1: missing port in address\""
+    );
+    assert_eq!(
+        failure("udp://user:hush@127.0.0.1"),
         "error connecting to syslog: \"dial udp: address 127.0.0.1: missing port in address\""
     );
     assert_eq!(
@@ -88,7 +94,7 @@ fn a_daemon_that_comes_back_is_told_what_was_lost() {
     };
     syslog.write(Label::Info, "lost", Timestamp::now());
     wait();
-    assert_eq!(syslog.counts.lost.load(Ordering::Relaxed), 1);
+    assert_eq!(syslog.queue.lost(), 1);
 
     let daemon = UnixListener::bind(&path).unwrap();
     thread::sleep(PAUSE);
@@ -104,13 +110,13 @@ fn a_daemon_that_comes_back_is_told_what_was_lost() {
 
 #[test]
 fn a_full_queue_costs_lines_and_no_time() {
-    let (queue, lines) = sync_channel(1);
+    let (queue, lines) = Queue::new(1);
     let place = Place::Local;
-    let syslog = Syslog { header: Header::new(&place), queue, counts: Arc::default() };
+    let syslog = Syslog { header: Header::new(&place), queue };
     for _ in 0..3 {
         syslog.write(Label::Info, "x", Timestamp::now());
     }
-    assert_eq!(syslog.counts.lost.load(Ordering::Relaxed), 2);
+    assert_eq!(syslog.queue.lost(), 2);
     assert!(!syslog.drained()());
     drop(lines);
 }

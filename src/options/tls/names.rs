@@ -5,7 +5,7 @@ use crate::auth::Mapping;
 use crate::conf::{Entry, Item, Value};
 use crate::log::quoted;
 use crate::options::read::{Problem, string, wrong_type};
-use crate::tls::{NamePattern, NamedSettings, Passphrase, Settings};
+use crate::tls::{NamePattern, NamedSettings, Passphrase, Revocation, Settings};
 
 /// The elements of the list, each a block.
 pub fn blocks(item: &Item) -> Read<Vec<Item>> {
@@ -82,6 +82,8 @@ fn one(
             | "crl_check"
             | "crl_policy"
             | "expired_peer"
+            | "ocsp_peer"
+            | "revocation"
             | "verify"
             | "verify_and_map"
             | "pinned_certs"
@@ -134,9 +136,27 @@ fn one(
         if said("pinned_certs").is_none() {
             block.settings.pins.clear();
         }
+        if said("ocsp_peer").is_none() {
+            block.settings.ocsp_peer = None;
+        }
+    }
+    if said("revocation").is_none() && !decides(&block.settings) {
+        block.settings.revocation = Revocation::AsConfigured;
     }
     let (settings, _) = finish(block, item)?;
     Ok((names, settings))
+}
+
+/// Does what the block around says of `revocation` fit what these names have to decide by?
+fn decides(settings: &Settings) -> bool {
+    let lists = !settings.crl_files.is_empty() || settings.crl_dir.is_some();
+    let asks = settings.ocsp_peer.is_some();
+    match settings.revocation {
+        Revocation::AsConfigured => true,
+        Revocation::Crl => lists && !asks,
+        Revocation::Ocsp => asks && !lists,
+        Revocation::OcspThenCrl | Revocation::Both => lists && asks,
+    }
 }
 
 fn patterns(entry: &Entry) -> Read<Vec<NamePattern>> {

@@ -11,6 +11,7 @@ pub mod life;
 pub mod limits;
 pub mod map;
 pub mod monitor;
+pub mod ocsp;
 pub mod protocol;
 pub mod reload;
 pub mod subjects;
