@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
+use crate::listener::Clients;
 use crate::pki::KeyType;
 use crate::rows::Row;
-use crate::server::Clients;
 use crate::work::{Bound, Group, Resume};
 
 /// Nanoseconds for one message or connection; `None` if nothing is enciphered or the program is missing.
@@ -22,7 +22,7 @@ pub fn of(row: &Row) -> Option<f64> {
             if *resume == Resume::Never {
                 let signature = signature(*key)?;
                 sum += signature.sign;
-                if *clients == Clients::Verified {
+                if *clients != Clients::Anonymous {
                     // The client's own signature and its certificate's.
                     sum += 2.0 * signature.verify;
                 }

@@ -7,7 +7,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod floor;
+mod listener;
 mod load;
+mod meter;
 mod options;
 mod pki;
 mod report;
@@ -19,7 +21,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use options::{Command, Options};
-use pki::Pki;
+use pki::{KeyType, Pki};
 use report::Report;
 use rows::Row;
 use server::{Server, Subject};
@@ -66,7 +68,7 @@ fn run(options: &Options) -> Result<usize, Failure> {
         return Err("no such row; --list prints them".into());
     }
     server::raise_open_files()?;
-    let pki = Pki::generate()?;
+    let pki = Pki::generate(&[KeyType::EcdsaP256, KeyType::Rsa2048])?;
     let mut report = Report::start(options, &subjects);
     let mut failed = 0;
     for row in rows {
@@ -97,7 +99,7 @@ fn once(
     options: &Options,
 ) -> Result<Vec<Metric>, Failure> {
     let server = Server::start(subject, row.listener, pki)?;
-    let result = load::run(&row.work, &server, pki, options.seconds);
+    let result = load::run(&row.work, &server, pki, options);
     result.map_err(|failure| match server.log_tail() {
         tail if tail.is_empty() => failure,
         tail => format!("{failure}; its log ends:\n{tail}").into(),

@@ -3,17 +3,25 @@
 use std::path::PathBuf;
 
 use crate::Failure;
+use crate::server::Program;
+use crate::work::Group;
 
 pub const HELP: &str = "\
 usage: cargo bench --bench versus -- [options]
 
   --rows A,B,...     only rows whose name contains one of these
-  --pairs N          pairs of runs, natssl then Go (default 3)
-  --seconds S        length of each measurement (default 2)
+  --pairs N          pairs of runs, natssl then Go (default 5)
+  --seconds S        length of each measurement (default 1)
   --quick            a few rows, one pair, one second each
   --list             print the rows and end
   --natssl PATH      natssl (default: the one cargo built beside this bench)
   --go PATH          nats-server (default: target/peers/nats-server, else $NATSSL_GO)
+  --p256             TLS with group P-256 where the row does not say; for FIPS modules
+  --go-fips          nats-server in its FIPS mode (GODEBUG=fips140=on)
+  --prefix WORDS     before both programs, for example 'taskset -c 0'
+  --natssl-prefix W  before natssl, for example 'chroot target/fips/root'
+  --go-prefix WORDS  before the other one
+  --calls            count system calls, too, with perf; the other figures suffer a little
   --json FILE        write every figure of every run
   --markdown FILE    write the table with the machine it was measured on
   --no-floor         skip `openssl speed`";
@@ -26,8 +34,10 @@ pub struct Options {
     pub pairs: usize,
     pub seconds: f64,
     pub quick: bool,
-    pub natssl: PathBuf,
-    pub go: PathBuf,
+    pub group: Group,
+    pub calls: bool,
+    pub natssl: Program,
+    pub go: Program,
     pub json: Option<PathBuf>,
     pub markdown: Option<PathBuf>,
     pub floor: bool,
@@ -45,8 +55,12 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
         pairs: 0,
         seconds: 0.0,
         quick: false,
-        natssl: option_env!("CARGO_BIN_EXE_natssl").unwrap_or("target/release/natssl").into(),
-        go: go_default(),
+        group: Group::X25519,
+        calls: false,
+        natssl: plainly(
+            option_env!("CARGO_BIN_EXE_natssl").unwrap_or("target/release/natssl").into(),
+        ),
+        go: plainly(go_default()),
         json: None,
         markdown: None,
         floor: true,
@@ -71,8 +85,20 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
             "--rows" => options.rows.extend(value()?.split(',').map(str::to_owned)),
             "--pairs" => options.pairs = value()?.parse()?,
             "--seconds" => options.seconds = value()?.parse()?,
-            "--natssl" => options.natssl = value()?.into(),
-            "--go" => options.go = value()?.into(),
+            "--natssl" => options.natssl.path = value()?.into(),
+            "--go" => options.go.path = value()?.into(),
+            "--calls" => options.calls = true,
+            "--p256" => options.group = Group::P256,
+            "--go-fips" => {
+                options.go.variables.push(("GODEBUG".to_owned(), "fips140=on".to_owned()));
+            }
+            "--prefix" => {
+                let before = words(&value()?);
+                options.natssl.prefix.splice(0..0, before.clone());
+                options.go.prefix.splice(0..0, before);
+            }
+            "--natssl-prefix" => options.natssl.prefix.extend(words(&value()?)),
+            "--go-prefix" => options.go.prefix.extend(words(&value()?)),
             "--json" => options.json = Some(value()?.into()),
             "--markdown" => options.markdown = Some(value()?.into()),
             "--quick" => options.quick = true,
@@ -86,7 +112,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
     if !any {
         return Ok(Command::Help);
     }
-    let (pairs, seconds) = if options.quick { (1, 1.0) } else { (3, 2.0) };
+    let (pairs, seconds) = if options.quick { (1, 1.0) } else { (5, 1.0) };
     if options.pairs == 0 {
         options.pairs = pairs;
     }
@@ -94,6 +120,14 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
         options.seconds = seconds;
     }
     Ok(if list { Command::List(options) } else { Command::Run(options) })
+}
+
+fn plainly(path: PathBuf) -> Program {
+    Program { path, prefix: Vec::new(), variables: Vec::new() }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
 fn go_default() -> PathBuf {

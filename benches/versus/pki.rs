@@ -66,11 +66,11 @@ pub struct Pki {
 }
 
 impl Pki {
-    pub fn generate() -> Result<Self, Failure> {
+    pub fn generate(key_types: &[KeyType]) -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("natssl-versus-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let pki = Self { folder };
-        for key_type in [KeyType::EcdsaP256, KeyType::Rsa2048] {
+        for &key_type in key_types {
             let authority = Identity::new(key_type, Role::Authority, None)?;
             for role in [Role::Server, Role::Client] {
                 Identity::new(key_type, role, Some(&authority))?.write(&pki, key_type, role)?;
@@ -87,6 +87,11 @@ impl Pki {
 
     pub fn certificate(&self, key_type: KeyType, role: Role) -> PathBuf {
         self.folder.join(format!("{}-{}.pem", key_type.label(), role.label()))
+    }
+
+    /// The subject of the client's certificate, as servers write it.
+    pub fn client_name(&self, key_type: KeyType) -> String {
+        format!("CN=versus {} client", key_type.label())
     }
 
     pub fn key(&self, key_type: KeyType, role: Role) -> PathBuf {

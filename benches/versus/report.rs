@@ -246,7 +246,7 @@ impl Line {
 fn print_line(name: &str, line: &Line) {
     let Line { figure, natssl, go, ratio, spread, floor, load } = line;
     println!(
-        "{name:<24} {figure:<18} {natssl:>12} {go:>12} {ratio:>6} {spread:>11} {floor:>9} {load:>9}"
+        "{name:<32} {figure:<18} {natssl:>12} {go:>12} {ratio:>6} {spread:>11} {floor:>9} {load:>9}"
     );
 }
 
@@ -264,7 +264,8 @@ fn median(values: &[f64]) -> Option<f64> {
 /// Three digits or whole, with commas.
 fn number(value: f64) -> String {
     if value < 100.0 {
-        return format!("{value:.1}");
+        let digits = if value < 1.0 { 4 } else { 1 };
+        return format!("{value:.digits$}");
     }
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -296,8 +297,8 @@ fn machine(options: &Options, subjects: &[Subject; 2]) -> Vec<(&'static str, Str
                 text(system.machine())
             ),
         ),
-        ("natssl", format!("{} ({})", natssl.version, options.natssl.display())),
-        ("Go", format!("{} ({})", go.version, options.go.display())),
+        ("natssl", format!("{} ({})", natssl.version, options.natssl)),
+        ("Go", format!("{} ({})", go.version, options.go)),
         ("OpenSSL of the load", openssl::version::version().to_owned()),
         ("OpenSSL of the floor", said_by("openssl", &["version"])),
         (

@@ -1,10 +1,10 @@
 //! One server process: its configuration, its start and certain end, and what it has used.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
@@ -13,47 +13,74 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::Failure;
-use crate::pki::{KeyType, Pki, Role};
+use crate::listener::{Listener, configuration};
+use crate::meter::Meter;
+use crate::pki::Pki;
 
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const STOP_DEADLINE: Duration = Duration::from_secs(3);
 const START_ATTEMPTS: usize = 3;
 
-/// What the server listens with; everything else is its default.
-#[derive(Clone, Copy)]
-pub enum Listener {
-    Plain,
-    Tls { key: KeyType, clients: Clients },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Clients {
-    Anonymous,
-    /// Must present a certificate (`verify: true`).
-    Verified,
-}
-
 /// A program under measurement.
 pub struct Subject {
     pub label: &'static str,
     pub version: String,
-    path: PathBuf,
+    program: Program,
+}
+
+/// How to start a server.
+#[derive(Clone)]
+pub struct Program {
+    pub path: PathBuf,
+    /// Words before it: `taskset -c 0`, `chroot ROOT`.
+    pub prefix: Vec<String>,
+    /// Added to its environment.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        let mut command = match self.prefix.split_first() {
+            None => Command::new(&self.path),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.path);
+                command
+            }
+        };
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.variables {
+            write!(f, "{name}={value} ")?;
+        }
+        for word in &self.prefix {
+            write!(f, "{word} ")?;
+        }
+        write!(f, "{}", self.path.display())
+    }
 }
 
 impl Subject {
-    pub fn new(label: &'static str, path: &Path) -> Result<Self, Failure> {
-        let output = Command::new(path)
+    pub fn new(label: &'static str, program: &Program) -> Result<Self, Failure> {
+        let output = program
+            .command()
             .arg("-v")
             .output()
-            .map_err(|error| format!("cannot run {} as {label}: {error}", path.display()))?;
+            .map_err(|error| format!("cannot run {program} as {label}: {error}"))?;
         let version =
             String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("").trim().to_owned();
-        Ok(Self { label, version, path: path.to_owned() })
+        Ok(Self { label, version, program: program.clone() })
     }
 }
 
 pub struct Server {
     pub address: SocketAddrV4,
+    pub listener: Listener,
     process: Process,
     log: PathBuf,
 }
@@ -104,7 +131,9 @@ impl Server {
         let log = pki.folder().join(format!("server-{run}.log"));
         fs::write(&config, configuration(port, listener, pki))?;
         let sink = File::create(&log)?;
-        let child = Command::new(&subject.path)
+        let child = subject
+            .program
+            .command()
             .arg("-c")
             .arg(&config)
             .stdin(Stdio::null())
@@ -112,7 +141,7 @@ impl Server {
             .stderr(sink)
             .spawn()?;
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-        let mut server = Self { address, process: Process(child), log };
+        let mut server = Self { address, listener, process: Process(child), log };
         server.wait_until_ready().map_err(|failure| {
             format!(
                 "{} did not start: {failure}; its log ends:\n{}",
@@ -155,119 +184,9 @@ impl Server {
     }
 }
 
-fn configuration(port: u16, listener: Listener, pki: &Pki) -> String {
-    let mut text = format!("host: \"127.0.0.1\"\nport: {port}\n");
-    if let Listener::Tls { key, clients } = listener {
-        // The timeout lets half-open connections live until they are weighed.
-        let _ = write!(
-            text,
-            "tls {{\n  cert_file: \"{}\"\n  key_file: \"{}\"\n  timeout: 120\n",
-            pki.certificate(key, Role::Server).display(),
-            pki.key(key, Role::Server).display(),
-        );
-        if clients == Clients::Verified {
-            let authority = pki.certificate(key, Role::Authority);
-            let _ = write!(text, "  ca_file: \"{}\"\n  verify: true\n", authority.display());
-        }
-        text.push_str("}\n");
-    }
-    text
-}
-
 /// Servers inherit it, so 5,000 connections fit both ends.
 pub fn raise_open_files() -> Result<(), Failure> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     Ok(())
-}
-
-/// Reads what a process has used from /proc.
-#[derive(Clone, Copy)]
-pub struct Meter {
-    pid: u32,
-}
-
-/// CPU time used so far, both ways Linux tells it.
-pub struct Cpu {
-    /// utime + stime, in ticks of 10 ms, of all threads ever.
-    ticks: u64,
-    /// Run time of each living thread in nanoseconds; empty on a kernel without schedstat.
-    threads: Vec<(u64, u64)>,
-}
-
-const TICK_NANOSECONDS: u64 = 10_000_000;
-
-impl Meter {
-    pub fn cpu(self) -> Result<Cpu, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))
-            .map_err(|error| format!("the server is gone: {error}"))?;
-        // The second field is the name in parentheses and may hold spaces.
-        let fields: Vec<&str> = stat
-            .rsplit_once(')')
-            .map(|(_, rest)| rest.split_whitespace().collect())
-            .unwrap_or_default();
-        if fields.first() == Some(&"Z") {
-            return Err("the server has ended".into());
-        }
-        let [user, system] =
-            [11, 12].map(|index| fields.get(index).and_then(|field| field.parse::<u64>().ok()));
-        let ticks = user
-            .zip(system)
-            .map(|(user, system)| user + system)
-            .ok_or("unreadable /proc/<pid>/stat")?;
-        let mut threads = Vec::new();
-        for entry in fs::read_dir(format!("/proc/{}/task", self.pid))?.flatten() {
-            let Ok(id) = entry.file_name().to_string_lossy().parse() else { continue };
-            let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) else { continue };
-            let Some(Ok(run)) = text.split_whitespace().next().map(str::parse) else { continue };
-            threads.push((id, run));
-        }
-        Ok(Cpu { ticks, threads })
-    }
-
-    /// Waits until the server has nothing left to do, so that a reading holds all the work that belongs to it.
-    pub fn settle(self) -> Result<(), Failure> {
-        let mut before = self.cpu()?;
-        for _ in 0..40 {
-            sleep(Duration::from_millis(25));
-            let now = self.cpu()?;
-            if now.since(&before) < 250_000 {
-                break;
-            }
-            before = now;
-        }
-        Ok(())
-    }
-
-    /// Resident set in bytes.
-    pub fn resident(self) -> Result<u64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kilobytes * 1024)
-    }
-}
-
-impl Cpu {
-    /// Nanoseconds used since `earlier`: exact from the threads, or from the ticks if a thread has ended.
-    pub fn since(&self, earlier: &Self) -> u64 {
-        self.exact_since(earlier).unwrap_or((self.ticks - earlier.ticks) * TICK_NANOSECONDS)
-    }
-
-    /// True once the figure is good to 1 %.
-    pub fn resolves(&self, earlier: &Self) -> bool {
-        self.exact_since(earlier).is_some() || self.ticks - earlier.ticks >= 100
-    }
-
-    fn exact_since(&self, earlier: &Self) -> Option<u64> {
-        if self.threads.is_empty() || earlier.threads.is_empty() {
-            return None;
-        }
-        let mut used: u64 = self.threads.iter().map(|(_, run)| run).sum();
-        for (id, run) in &earlier.threads {
-            self.threads.iter().find(|(now, _)| now == id)?;
-            used -= run;
-        }
-        Some(used)
-    }
 }

@@ -1,7 +1,7 @@
 //! The kinds of work and of figures: what `rows` fills in, `load` does and `report` prints.
 
+use crate::listener::Clients;
 use crate::pki::KeyType;
-use crate::server::Clients;
 
 pub enum Work {
     Flood(Flood),
@@ -9,6 +9,7 @@ pub enum Work {
     Requests(Requests),
     Connects(Connects),
     Holds(Holds),
+    Steady(Steady),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Flood {
     pub pace: Pace,
     /// Payload bytes.
     pub payload: usize,
+    /// HPUB with two headers.
+    pub headers: bool,
 }
 
 /// Who gets the messages of the one publisher.
@@ -35,6 +38,11 @@ pub enum Flow {
     Queue(usize),
     /// One subscriber, of so many subjects used in turn.
     Subjects(usize),
+    /// One subscriber of so many patterns with a wildcard, of which so many are hit in turn.
+    Wildcards {
+        subscriptions: usize,
+        subjects: usize,
+    },
 }
 
 impl Flow {
@@ -42,7 +50,7 @@ impl Flow {
         match self {
             Self::Nobody => 0,
             Self::Fan(subscribers) | Self::Queue(subscribers) => subscribers,
-            Self::Subjects(_) => 1,
+            Self::Subjects(_) | Self::Wildcards { .. } => 1,
         }
     }
 
@@ -51,12 +59,23 @@ impl Flow {
         match self {
             Self::Nobody => 0,
             Self::Fan(subscribers) => subscribers as u64,
-            Self::Queue(_) | Self::Subjects(_) => 1,
+            Self::Queue(_) | Self::Subjects(_) | Self::Wildcards { .. } => 1,
         }
     }
 
     pub fn subjects(self) -> usize {
-        if let Self::Subjects(subjects) = self { subjects } else { 1 }
+        match self {
+            Self::Subjects(subjects) | Self::Wildcards { subjects, .. } => subjects,
+            Self::Nobody | Self::Fan(_) | Self::Queue(_) => 1,
+        }
+    }
+
+    /// Of each subscriber.
+    pub fn subscriptions(self) -> usize {
+        match self {
+            Self::Wildcards { subscriptions, .. } => subscriptions,
+            _ => self.subjects(),
+        }
     }
 
     pub fn each(self) -> Each {
@@ -77,7 +96,7 @@ pub enum Pace {
 }
 
 /// What a NATS frame adds to a payload, roughly.
-pub const FRAME_BYTES: usize = 22;
+pub const FRAME_BYTES: usize = 24;
 /// The largest TLS record.
 pub const RECORD_BYTES: usize = 16_384;
 
@@ -95,7 +114,7 @@ impl Flood {
         let passes = match self.flow {
             Flow::Nobody => 1.0,
             Flow::Fan(subscribers) => 1.0 + 1.0 / subscribers as f64,
-            Flow::Queue(_) | Flow::Subjects(_) => 2.0,
+            Flow::Queue(_) | Flow::Subjects(_) | Flow::Wildcards { .. } => 2.0,
         };
         let record = match self.pace {
             Pace::Full => RECORD_BYTES,
@@ -111,16 +130,56 @@ impl Flood {
 
 /// Pairs of a publisher and a subscriber, each pair with one burst under way.
 pub struct Bursts {
-    pub transport: Transport,
     pub pairs: usize,
+    /// Connections beside them that do nothing.
+    pub idle: usize,
     pub messages: usize,
     pub payload: usize,
 }
 
 pub struct Requests {
-    pub transport: Transport,
     pub pairs: usize,
     pub payload: usize,
+    pub inbox: Inbox,
+}
+
+/// Where replies go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Inbox {
+    /// One subject per requester.
+    Kept,
+    /// A new subject for each request, under a wildcard subscribed once: what client libraries do.
+    New,
+    /// A new subscription for each request, which ends with the reply: what they did once.
+    Subscribed,
+}
+
+/// Messages at a fixed rate, whatever the server does; each is late from when it was due.
+pub struct Steady {
+    pub payload: usize,
+    pub per_second: f64,
+    pub shape: Shape,
+    pub beside: Beside,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// To one subscriber.
+    Deliver,
+    /// To a responder and back.
+    Request,
+}
+
+/// What else the server has to do meanwhile.
+#[derive(Clone, Copy)]
+pub enum Beside {
+    Nothing,
+    /// So many subscribers of the same subject that never read, replaced when they are closed.
+    Slow(usize),
+    /// Connections that shake hands and close, so many a second.
+    Storm {
+        per_second: f64,
+    },
 }
 
 pub struct Connects {

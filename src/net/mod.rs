@@ -2,18 +2,20 @@
 //! protocol and nothing about cryptography.
 
 pub mod acceptors;
-mod driver;
+pub mod driver;
 mod failures;
 mod files;
 mod lame_duck;
 mod listener;
 pub mod moderation;
+mod monitor_socket;
 mod proof;
 pub mod recheck;
 mod reload;
 mod rotation;
 mod signals;
 pub mod supervisor;
+mod systemd;
 
 pub use files::{FileSource, StartFiles};
 pub use listener::Listener;

@@ -3,6 +3,7 @@
 use super::lame_duck;
 use super::reload::Reloader;
 use super::supervisor::StartError;
+use super::systemd::{self, Notifier};
 use crate::limits::{CLOCK_INTERVAL, LOOK_INTERVAL};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -41,6 +42,7 @@ impl Signals {
         accepting: &JoinHandle<()>,
         mut unproven: JoinHandle<String>,
         mut unstapled: JoinHandle<String>,
+        systemd: &Notifier,
     ) -> Result<(), String> {
         let mut ending: Option<JoinHandle<()>> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
@@ -81,7 +83,11 @@ impl Signals {
                         signal = "HUP",
                         "Trapped \"hangup\" signal"
                     );
-                    reloader.reload().await;
+                    systemd.reloading();
+                    let good = reloader.reload().await;
+                    let status = systemd::status(&reloader.server);
+                    let failed = if good { "" } else { "The last reload failed, see the log; " };
+                    systemd.ready(&format!("{failed}{status}"));
                 }
                 _ = self.user1.recv() => {
                     tracing::info!(
@@ -103,6 +109,9 @@ impl Signals {
                             event = "server.lame_duck.entered",
                             "Entering lame duck mode, stop accepting new clients"
                         );
+                        let current = reloader.server.current();
+                        let options = &current.options;
+                        systemd.lame_duck(options.lame_duck_duration + options.lame_duck_grace);
                         accepting.abort();
                         ending = Some(tokio::spawn(lame_duck::run(Arc::clone(&reloader.server))));
                     }

@@ -13,7 +13,7 @@
 use super::error::ProtocolError;
 use super::size::{parse_size, split};
 use crate::limits::{MAX_SIZE_DIGITS, PROTOCOL_SNIPPET};
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 /// A complete operation of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,15 +313,33 @@ fn usual_publish(line: &[u8]) -> Option<Head<'_>> {
         at -= 1;
     }
     let head = line[..at].strip_suffix(b" ").filter(|_| at < line.len())?;
-    let (subject, reply) = match memchr2(b' ', b'\t', head) {
+    let (subject, reply) = match first_blank(head) {
         None => (head, &[][..]),
-        Some(at) => (&head[..at], &head[at + 1..]),
+        Some(at) if head[at] == b' ' => (&head[..at], &head[at + 1..]),
+        Some(_) => return None,
     };
     let odd = subject.is_empty()
-        || (subject.len() < head.len()
-            && (reply.is_empty() || memchr2(b' ', b'\t', reply).is_some()))
-        || memchr(b'\r', head).is_some();
+        || (subject.len() < head.len() && (reply.is_empty() || first_blank(reply).is_some()));
     (!odd).then_some(Head { subject, reply, header: 0, size, sizes: &line[at..] })
+}
+
+/// Position of the first blank or control byte, eight at a time: on names as short as subjects are,
+/// memchr goes byte by byte, and it would take one call for each kind of blank.
+#[inline]
+fn first_blank(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // A byte's highest bit is set here if it is below 0x21; above the first such byte there may
+        // be wrong ones, which the lowest does not see.
+        let below = word.wrapping_sub(ONES * 0x21) & !word & (ONES * 0x80);
+        if below != 0 {
+            return Some(8 * i + below.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|byte| *byte <= b' ')?;
+    Some(bytes.len() - rest.len() + at)
 }
 
 fn subscribe(line: &[u8]) -> Result<Op<'_>, ProtocolError> {

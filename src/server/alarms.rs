@@ -1,6 +1,7 @@
 //! What is wrong with the running server and waits for somebody to mend it: raised once, taken back
 //! when it is over, shown by monitoring in between.
 
+use crate::explained::explained;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,35 @@ pub enum AlarmKind {
     AuditLog,
     /// The proof of the FIPS module failed while the server ran.
     FipsProof,
+}
+
+explained! { AlarmKind {
+    Self::TlsFiles => "tls_files", "The files of 'tls'",
+        "Files of the 'tls' block changed and cannot be used; those of before are still served.",
+        "The alarm says which and why. Put certificate and key there that belong together; the \
+         server takes them over by itself, or at the next reload.";
+    Self::CertificateExpiry => "certificate_expiry", "TLS of the client listener:",
+        "A certificate of the server's own runs out within 30 days, or has.",
+        "Renew it and put it in place: it is taken over without a restart.";
+    Self::OcspStaple => "ocsp_staple", "OCSP status",
+        "A certificate that should be stapled has no staple, or one that does not say good.",
+        "Look whether the responder answers: openssl ocsp -issuer CA -cert CERT -url URL. If it says \
+         revoked, replace the certificate. See docs/ocsp.md.";
+    Self::AuditLog => "audit_log", "audit log",
+        "The audit log cannot be written: new connections wait, or records are lost.",
+        "The alarm says why. Make room, or put the folder right: writing goes on by itself. See \
+         docs/audit-log.md.";
+    Self::FipsProof => "fips_proof", "FIPS 140-3 mode is no longer proven",
+        "The proof of the FIPS module failed while the server ran.",
+        "The server ends with 78, unless 'recheck' in fips.conf says otherwise. natssl fips check \
+         tells the reason.";
+} }
+
+impl AlarmKind {
+    /// As monitoring shows it.
+    pub fn name(self) -> &'static str {
+        self.explained().code
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +87,18 @@ impl Alarms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_have_the_names_of_monitoring() {
+        for kind in [
+            AlarmKind::TlsFiles,
+            AlarmKind::CertificateExpiry,
+            AlarmKind::OcspStaple,
+            AlarmKind::FipsProof,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
 
     #[test]
     fn alarms_stay_until_they_are_taken_back() {

@@ -8,6 +8,7 @@ mod admission;
 pub mod client;
 mod connect;
 pub mod deliver;
+mod explained;
 pub mod handle;
 pub mod outbound;
 mod refresh;

@@ -511,7 +511,7 @@ impl fmt::Display for Hex<'_> {
 }
 
 /// Go's words for alerts (RFC 8446 section 6).
-fn alert_text(number: u8) -> String {
+pub(super) fn alert_text(number: u8) -> String {
     match number {
         0 => "close notify",
         10 => "unexpected message",

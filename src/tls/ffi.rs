@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod client;
+pub mod errors;
 pub mod fips;
 pub mod store;
 

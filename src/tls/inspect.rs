@@ -251,7 +251,7 @@ fn file_error(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {}", path.display(), super::error::io_text(error))
 }
 
-fn describe(chain: &[X509]) -> Result<Vec<Certificate>, String> {
+pub(super) fn describe(chain: &[X509]) -> Result<Vec<Certificate>, String> {
     let one = |(i, certificate): (usize, &X509)| {
         let next = chain.get(i + 1);
         let signed = next.map(|next| {

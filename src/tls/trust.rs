@@ -317,7 +317,7 @@ fn store(
 
 /// The system's trust store. A vendored library looks for it where nobody put it, so the usual
 /// places are tried.
-fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
+pub(super) fn system_roots(store: &mut X509StoreBuilder) -> Result<(), SetupError> {
     store
         .set_default_paths()
         .map_err(|source| SetupError::Library { step: "the system's roots", source })?;

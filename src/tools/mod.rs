@@ -2,9 +2,11 @@
 
 mod audit;
 mod dev;
+mod explain;
 mod fips;
 mod passwd;
 mod pki;
+mod tls;
 mod verify_log;
 
 use clap::{Parser, Subcommand};
@@ -20,7 +22,9 @@ pub const SUMMARY: &str = "\nnatssl flags:\n        \
     natssl passwd                        Hash a password for the configuration\n    \
     natssl fips check                    Is FIPS mode in force, and how is that known?\n    \
     natssl audit -c FILE                 What is wrong with a configuration, by named profiles?\n    \
-    natssl audit verify-log FILE...      Is an audit log whole?\n";
+    natssl audit verify-log FILE...      Is an audit log whole?\n    \
+     natssl tls probe HOST:PORT           What a server's TLS shows to a client, and why it fails\n    \
+     natssl explain [CODE]                What a failure means, and what to do about it\n";
 
 #[derive(Parser)]
 #[command(name = "natssl", disable_version_flag = true)]
@@ -43,21 +47,33 @@ enum Command {
     Fips(fips::Arguments),
     /// Hold a configuration of natssl or nats-server against named profiles
     Audit(audit::Arguments),
+    /// What a failure means and what to do about it: codes of natssl, of OpenSSL, lines of the log
+    Explain(explain::Arguments),
+    /// Look at a server from outside
+    #[command(subcommand)]
+    Tls(tls::Arguments),
 }
 
 /// Is the first argument one of ours, not a flag of the server?
 pub fn is_tool(first: Option<&String>) -> bool {
-    first.is_some_and(|word| matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips" | "audit"))
+    first.is_some_and(|word| {
+        matches!(word.as_str(), "dev" | "pki" | "passwd" | "fips" | "audit" | "explain" | "tls")
+    })
 }
 
-/// Is this the one command that also answers when the start was refused?
-pub fn is_fips_check(arguments: &[String]) -> bool {
-    matches!(arguments, [first, second, ..] if first == "fips" && second == "check")
+/// Is this one of the commands that also answer when the start was refused?
+pub fn answers_refused(arguments: &[String]) -> bool {
+    match arguments {
+        [first, second, ..] if first == "fips" && second == "check" => true,
+        [first, ..] => first == "explain",
+        [] => false,
+    }
 }
 
-pub fn fips_check(ready: &Result<Ready, Refusal>, arguments: &[String]) -> ExitCode {
+pub fn run_refused(ready: &Result<Ready, Refusal>, arguments: &[String]) -> ExitCode {
     match parse(arguments) {
         Ok(Command::Fips(command)) => fips::run(ready, &command),
+        Ok(Command::Explain(arguments)) => explain::run(&arguments),
         Ok(_) => ExitCode::FAILURE,
         Err(code) => code,
     }
@@ -82,6 +98,8 @@ pub fn run(ready: Ready, arguments: &[String]) -> ExitCode {
         Command::Passwd(arguments) => passwd::run(ready, &arguments).map(|()| ExitCode::SUCCESS),
         Command::Fips(arguments) => Ok(fips::run(&Ok(ready), &arguments)),
         Command::Audit(arguments) => Ok(audit::run(ready, &arguments)),
+        Command::Explain(arguments) => Ok(explain::run(&arguments)),
+        Command::Tls(arguments) => Ok(tls::run(ready, &arguments)),
     };
     result.unwrap_or_else(|text| {
         eprintln!("natssl: {text}");

@@ -123,6 +123,12 @@ fn ocsp() {
     judge.verdict();
 }
 
+/// `natssl tls probe` finds of nats-server what tests/it/probe.rs has it find of natssl.
+#[test]
+fn probe() {
+    support::probe::looks_the_same_from_outside(support::server::Kind::Go);
+}
+
 #[test]
 fn acceptance() {
     let judge = Judge::new("acceptance");

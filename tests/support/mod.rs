@@ -7,6 +7,7 @@ pub mod answer;
 pub mod faults;
 pub mod names;
 pub mod pki;
+pub mod probe;
 pub mod raw;
 pub mod responder;
 pub mod server;

@@ -6,7 +6,7 @@ use super::link::Link;
 use super::tls::{Certificate, Check, Settings, Tls};
 use super::{Phase, Target, threads};
 use crate::Failure;
-use crate::server::Clients;
+use crate::listener::Clients;
 use crate::work::{Connects, Each, Metric, Resume, Security};
 
 /// Enough for a handshake; a larger buffer would be set up anew for each connection.
@@ -18,17 +18,16 @@ pub fn run(connects: &Connects, target: &Target<'_>) -> Result<Vec<Metric>, Fail
         return measure(&clients, target);
     };
     let certificate =
-        if clients == Clients::Verified { Certificate::Own } else { Certificate::Absent };
+        if clients == Clients::Anonymous { Certificate::Absent } else { Certificate::Own };
     let settings = |check| Settings { version, group, key, certificate, check, resume };
     // One client looks at the server's chain, the others trust that look.
-    Link::open(target.server.address, Some(&Tls::new(&settings(Check::Full), target.pki)?))?
-        .close()?;
+    Link::open(target.server, Some(&Tls::new(&settings(Check::Full), target.pki)?))?.close()?;
     let mut clients = Vec::new();
     for _ in 0..workers() {
         let tls = Tls::new(&settings(Check::Skip), target.pki)?;
         if resume == Resume::Always {
-            Link::open(target.server.address, Some(&tls))?.close()?;
-            let second = Link::open(target.server.address, Some(&tls))?;
+            Link::open(target.server, Some(&tls))?.close()?;
+            let second = Link::open(target.server, Some(&tls))?;
             if !resumed(&second) {
                 return Ok(vec![Metric::absent("not resumed")]);
             }
@@ -56,7 +55,7 @@ fn connect_until_over(
         let connect = |tls: Option<&Tls>| {
             let mut count = 0;
             while !phase.over() {
-                let link = Link::open_buffered(target.server.address, tls, BUFFER_BYTES)?;
+                let link = Link::open_buffered(target.server, tls, BUFFER_BYTES)?;
                 if tls.is_some_and(Tls::resumes) && !resumed(&link) {
                     return Err(Failure::from(format!(
                         "a ticket was refused after {count} resumptions"

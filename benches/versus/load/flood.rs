@@ -9,21 +9,22 @@ use std::time::{Duration, Instant};
 use super::link::{BUFFER_BYTES, Link};
 use super::poll::{Poll, drain};
 use super::scan::{Expected, Scan};
-use super::tls::{Settings, Tls};
 use super::{PATIENCE, Phase, Target, payload, threads};
 use crate::Failure;
-use crate::work::{Each, Flood, Flow, Metric, Pace, Transport};
+use crate::work::{Each, Flood, Flow, Metric, Pace};
 
 /// Bytes under way to one subscriber, and to all together.
 const WINDOW_BYTES: usize = 4 << 20;
 const WINDOW_TOTAL_BYTES: usize = 32 << 20;
 
+/// As tracing and content types make them.
+const HEADERS: &str = "NATS/1.0\r\n\
+    traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
+    Content-Type: application/json\r\n\r\n";
+
 pub fn run(flood: &Flood, target: &Target<'_>) -> Result<Vec<Metric>, Failure> {
-    let tls = match flood.transport {
-        Transport::Plain => None,
-        Transport::Tls => Some(Tls::new(&Settings::traffic(), target.pki)?),
-    };
-    let open = || Link::open(target.server.address, tls.as_ref());
+    let tls = target.tls()?;
+    let open = || Link::open(target.server, tls.as_ref());
     let mut subscribers = Vec::new();
     for index in 0..flood.flow.subscribers() {
         subscribers.push(Subscriber::open(flood, index, open()?)?);
@@ -133,6 +134,8 @@ struct Publisher {
     each: Each,
     /// As many messages as one write carries.
     buffer: Vec<u8>,
+    /// Bytes of one write: whole messages.
+    write: usize,
     /// Length of one message in `buffer`; all have the same.
     message_bytes: usize,
     published: u64,
@@ -146,12 +149,18 @@ impl Publisher {
             Pace::Full | Pace::Single => (BUFFER_BYTES / one).max(1).next_multiple_of(subjects),
             Pace::Bursts { messages, .. } => messages,
         };
+        let write = match flood.pace {
+            Pace::Full => (BUFFER_BYTES / one).max(1),
+            Pace::Single => 1,
+            Pace::Bursts { messages, .. } => messages,
+        };
         let buffer = (0..wanted).flat_map(|index| publication(flood, index % subjects)).collect();
         Self {
             link,
             pace: flood.pace,
             each: flood.flow.each(),
             buffer,
+            write: write * one,
             message_bytes: one,
             published: 0,
         }
@@ -170,10 +179,6 @@ impl Publisher {
 
     /// Publishes until the phase is over and everything has arrived.
     fn publish(&mut self, phase: &Phase, traffic: &Traffic) -> Result<(), Failure> {
-        let write = match self.pace {
-            Pace::Single => self.message_bytes,
-            Pace::Full | Pace::Bursts { .. } => self.buffer.len(),
-        };
         let start = Instant::now();
         let mut writes = 0;
         while !phase.over() {
@@ -181,10 +186,10 @@ impl Publisher {
                 let due = Duration::from_secs_f64(f64::from(writes) / per_second);
                 sleep(due.saturating_sub(start.elapsed()));
             }
-            for chunk in self.buffer.chunks_exact(write) {
+            for chunk in self.buffer.chunks(self.write) {
                 traffic.wait(self.published, traffic.window)?;
                 self.link.write_all(chunk).map_err(|error| format!("publishing: {error}"))?;
-                self.published += (write / self.message_bytes) as u64;
+                self.published += (chunk.len() / self.message_bytes) as u64;
             }
             writes += 1;
         }
@@ -202,15 +207,19 @@ impl Subscriber {
     fn open(flood: &Flood, index: usize, mut link: Link) -> Result<Self, Failure> {
         let mut lines = String::new();
         let queue = if let Flow::Queue(_) = flood.flow { "workers " } else { "" };
-        for subject in 0..flood.flow.subjects() {
-            lines.push_str(&format!("SUB {} {queue}{}\r\n", subject_name(subject), sid(subject)));
+        for number in 0..flood.flow.subscriptions() {
+            lines.push_str(&format!(
+                "SUB {} {queue}{}\r\n",
+                pattern(flood.flow, number),
+                sid(number)
+            ));
         }
         link.write_all(lines.as_bytes())?;
         link.ping().map_err(|failure| format!("subscriber {index}: {failure}"))?;
-        let mut message =
-            format!("MSG {} {} {}\r\n", subject_name(0), sid(0), flood.payload).into_bytes();
-        message.extend(payload(flood.payload));
-        message.extend(b"\r\n");
+        let sid = sid(0);
+        let verb = if flood.headers { "HMSG" } else { "MSG" };
+        let start = format!("{verb} {} {sid}", subject_name(flood.flow, 0));
+        let message = frame(&start, flood);
         let expected = if flood.flow.subjects() == 1 {
             Expected::same(message)
         } else {
@@ -244,17 +253,40 @@ fn listen_until_end(group: &mut [Subscriber], traffic: &Traffic) -> Result<Vec<u
 }
 
 fn publication(flood: &Flood, subject: usize) -> Vec<u8> {
-    let mut bytes = format!("PUB {} {}\r\n", subject_name(subject), flood.payload).into_bytes();
+    let verb = if flood.headers { "HPUB" } else { "PUB" };
+    frame(&format!("{verb} {}", subject_name(flood.flow, subject)), flood)
+}
+
+/// `start`, sizes, headers if there are any, payload.
+fn frame(start: &str, flood: &Flood) -> Vec<u8> {
+    let head = if flood.headers { HEADERS } else { "" };
+    let size = head.len() + flood.payload;
+    let mut bytes = if flood.headers {
+        format!("{start} {} {size}\r\n{head}", head.len()).into_bytes()
+    } else {
+        format!("{start} {size}\r\n").into_bytes()
+    };
     bytes.extend(payload(flood.payload));
     bytes.extend(b"\r\n");
     bytes
 }
 
 /// Names and sids have one length, so that messages have.
-fn subject_name(index: usize) -> String {
-    format!("bench.{index:04}")
+fn subject_name(flow: Flow, index: usize) -> String {
+    match flow {
+        Flow::Wildcards { .. } => format!("bench.{index:06}.x"),
+        _ => format!("bench.{index:06}"),
+    }
+}
+
+/// What a subscriber asks for: of many patterns each subject fits one.
+fn pattern(flow: Flow, index: usize) -> String {
+    match flow {
+        Flow::Wildcards { .. } => format!("bench.{index:06}.*"),
+        _ => subject_name(flow, index),
+    }
 }
 
 fn sid(index: usize) -> usize {
-    1000 + index
+    1_000_000 + index
 }

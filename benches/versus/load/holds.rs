@@ -6,7 +6,7 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use super::link::{Link, dial};
-use super::tls::{Settings, Tls};
+use super::tls::Tls;
 use super::{Target, threads};
 use crate::Failure;
 use crate::work::{Held, Holds, Metric};
@@ -24,16 +24,10 @@ const SAMPLE: usize = 100;
 const HALF_HELLO: [u8; 6] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01];
 
 pub fn run(holds: &Holds, target: &Target<'_>) -> Result<Vec<Metric>, Failure> {
-    let tls = match holds.held {
-        Held::IdlePlain => None,
-        Held::IdleTls | Held::HalfOpenTls => Some(Tls::new(&Settings::traffic(), target.pki)?),
-    };
-    let address = target.server.address;
-    let idle = || {
-        Ok(Connection::Idle(Box::new(Link::open_buffered(address, tls.as_ref(), BUFFER_BYTES)?)))
-    };
+    let tls = target.tls()?;
+    let idle = || idle(target, tls.as_ref());
     let half_open = || {
-        let (mut tcp, _) = dial(address)?;
+        let (mut tcp, _) = dial(target.server.address)?;
         tcp.write_all(&HALF_HELLO)?;
         Ok(Connection::HalfOpen(tcp))
     };
@@ -41,6 +35,7 @@ pub fn run(holds: &Holds, target: &Target<'_>) -> Result<Vec<Metric>, Failure> {
     let meter = target.server.meter();
     meter.settle()?;
     let before = meter.resident()?;
+    let bare = before as f64 / 1e6;
     let mut connections = match holds.held {
         Held::IdlePlain | Held::IdleTls => open(holds.connections, &idle)?,
         Held::HalfOpenTls => open(holds.connections, &half_open)?,
@@ -53,10 +48,24 @@ pub fn run(holds: &Holds, target: &Target<'_>) -> Result<Vec<Metric>, Failure> {
     }
     drop(warm);
     let each = after.saturating_sub(before) as f64 / connections.len() as f64;
-    Ok(vec![Metric::new("bytes/connection", each)])
+    Ok(vec![
+        Metric::new("bytes/connection", each),
+        Metric::new("MB with 50", bare),
+        Metric::new("peak memory MB", meter.peak()? as f64 / 1e6),
+    ])
 }
 
-enum Connection {
+/// Connections that do nothing as long as they live.
+pub fn open_idle(count: usize, target: &Target<'_>) -> Result<Vec<Connection>, Failure> {
+    let tls = target.tls()?;
+    open(count, &|| idle(target, tls.as_ref()))
+}
+
+fn idle(target: &Target<'_>, tls: Option<&Tls>) -> Result<Connection, Failure> {
+    Ok(Connection::Idle(Box::new(Link::open_buffered(target.server, tls, BUFFER_BYTES)?)))
+}
+
+pub enum Connection {
     Idle(Box<Link>),
     HalfOpen(TcpStream),
 }

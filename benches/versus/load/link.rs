@@ -14,12 +14,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_
 use super::tls::Tls;
 use super::{LOOK, PATIENCE};
 use crate::Failure;
+use crate::server::Server;
 
 /// Four TLS records: one system call moves that many.
 pub const BUFFER_BYTES: usize = 64 * 1024;
-
-const CONNECT: &[u8] =
-    b"CONNECT {\"verbose\":false,\"pedantic\":false,\"protocol\":0,\"lang\":\"versus\"}\r\nPING\r\n";
 
 pub struct Link {
     wait: Wait,
@@ -44,17 +42,17 @@ pub enum Wait {
 
 impl Link {
     /// Connects through INFO, TLS, CONNECT and PONG; `Wait::Patient`.
-    pub fn open(address: SocketAddrV4, tls: Option<&Tls>) -> Result<Self, Failure> {
-        Self::open_buffered(address, tls, BUFFER_BYTES)
+    pub fn open(server: &Server, tls: Option<&Tls>) -> Result<Self, Failure> {
+        Self::open_buffered(server, tls, BUFFER_BYTES)
     }
 
     /// The same with a receive buffer of `buffer_bytes`, for many idle connections.
     pub fn open_buffered(
-        address: SocketAddrV4,
+        server: &Server,
         tls: Option<&Tls>,
         buffer_bytes: usize,
     ) -> Result<Self, Failure> {
-        let (tcp, info) = dial(address)?;
+        let (tcp, info) = dial(server.address)?;
         let transport = match tls {
             None => Transport::Plain(tcp),
             Some(_) if !info.contains("\"tls_required\":true") => {
@@ -67,7 +65,7 @@ impl Link {
             }
         };
         let mut link = Self { wait: Wait::Patient, transport };
-        link.write_all(CONNECT)?;
+        link.write_all(server.listener.connect().as_bytes())?;
         link.expect_pong()?;
         Ok(link)
     }

@@ -1,8 +1,9 @@
 //! The load: raw NATS over plain or TLS sockets, written to cost less than the server.
 //!
-//! `link` is a connection, `tls` its client contexts, `scan` counts what arrives; `flood`, `lanes`, `connects` and
-//! `holds` are the shapes. Every shape counts what it sent and got, so a server that loses messages fails its row.
+//! `link` is a connection, `tls` its client contexts, `scan` counts what arrives; `flood`, `lanes`, `steady`,
+//! `connects` and `holds` are the shapes. Every shape counts what it sent and got, so a server that loses messages fails its row.
 
+mod calls;
 mod connects;
 mod flood;
 mod holds;
@@ -10,16 +11,22 @@ mod lanes;
 mod link;
 mod poll;
 mod scan;
+mod steady;
 mod tls;
 
 use std::time::{Duration, Instant};
 
+use calls::Calls;
 use rustix::time::{ClockId, clock_gettime};
+use tls::{Certificate, Check, Settings, Tls};
 
 use crate::Failure;
+use crate::listener::Clients;
+use crate::meter::{Cpu, Meter};
+use crate::options::Options;
 use crate::pki::Pki;
-use crate::server::{Cpu, Meter, Server};
-use crate::work::{Each, Metric, Work};
+use crate::server::Server;
+use crate::work::{Each, Group, Metric, Resume, Version, Work};
 
 /// A server that makes no progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,14 +35,21 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A measurement is stretched up to this factor while the CPU reading is too coarse.
 const STRETCH: f64 = 4.0;
 
-pub fn run(work: &Work, server: &Server, pki: &Pki, seconds: f64) -> Result<Vec<Metric>, Failure> {
-    let target = Target { server, pki, seconds };
+pub fn run(
+    work: &Work,
+    server: &Server,
+    pki: &Pki,
+    options: &Options,
+) -> Result<Vec<Metric>, Failure> {
+    let Options { seconds, group, calls, .. } = *options;
+    let target = Target { server, pki, seconds, group, calls };
     match work {
         Work::Flood(flood) => flood::run(flood, &target),
         Work::Bursts(bursts) => lanes::bursts(bursts, &target),
         Work::Requests(requests) => lanes::requests(requests, &target),
         Work::Connects(connects) => connects::run(connects, &target),
         Work::Holds(holds) => holds::run(holds, &target),
+        Work::Steady(steady) => steady::run(steady, &target),
     }
 }
 
@@ -44,9 +58,33 @@ struct Target<'a> {
     server: &'a Server,
     pki: &'a Pki,
     seconds: f64,
+    /// Of rows that are not about handshakes.
+    group: Group,
+    /// Count system calls, too.
+    calls: bool,
 }
 
 impl Target<'_> {
+    /// What its clients use, if it speaks TLS: one version, suite and group, checked.
+    fn tls(&self) -> Result<Option<Tls>, Failure> {
+        self.tls_checking(Check::Full)
+    }
+
+    fn tls_checking(&self, check: Check) -> Result<Option<Tls>, Failure> {
+        let Some((key, clients)) = self.server.listener.tls() else { return Ok(None) };
+        let certificate =
+            if clients == Clients::Anonymous { Certificate::Absent } else { Certificate::Own };
+        let settings = Settings {
+            version: Version::Tls13,
+            group: self.group,
+            key,
+            certificate,
+            check,
+            resume: Resume::Never,
+        };
+        Tls::new(&settings, self.pki).map(Some)
+    }
+
     fn warm_up(&self) -> Phase {
         Phase { start: Instant::now(), seconds: (self.seconds / 5.0).min(0.5), measured: None }
     }
@@ -55,7 +93,8 @@ impl Target<'_> {
     fn measure(&self) -> Result<Phase, Failure> {
         let meter = self.server.meter();
         meter.settle()?;
-        let measured = Measured { meter, server: meter.cpu()?, load: own_cpu() };
+        let calls = if self.calls { Some(Calls::start(meter.pid)?) } else { None };
+        let measured = Measured { meter, server: meter.cpu()?, load: own_cpu(), calls };
         Ok(Phase { start: Instant::now(), seconds: self.seconds, measured: Some(measured) })
     }
 }
@@ -71,6 +110,7 @@ struct Measured {
     meter: Meter,
     server: Cpu,
     load: u64,
+    calls: Option<Calls>,
 }
 
 impl Phase {
@@ -96,12 +136,29 @@ impl Phase {
             return Err("nothing was done".into());
         }
         let per = |nanoseconds: u64| nanoseconds as f64 / count as f64;
-        Ok(vec![
+        let calls = measured.calls.map(Calls::finish).transpose()?;
+        let mut metrics = vec![
             Metric::rate(each, count as f64 / elapsed),
             Metric::server_cpu(each, per(server)),
             Metric::load_cpu(each, per(load)),
-        ])
+            Metric::new("peak memory MB", measured.meter.peak()? as f64 / 1e6),
+        ];
+        if let Some(calls) = calls {
+            metrics.push(Metric::new("system calls each", calls as f64 / count as f64));
+        }
+        Ok(metrics)
     }
+}
+
+/// Quantiles of what each took, from nanoseconds.
+fn quantiles(mut latencies: Vec<u64>) -> Vec<Metric> {
+    latencies.sort_unstable();
+    let Some(last) = latencies.len().checked_sub(1) else { return Vec::new() };
+    [("p50 µs", 0.5), ("p99 µs", 0.99), ("p99.9 µs", 0.999)]
+        .map(|(name, share)| {
+            Metric::new(name, latencies[(last as f64 * share) as usize] as f64 / 1000.0)
+        })
+        .into()
 }
 
 /// Threads for one side of the load, leaving the server at least half of the machine.

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -20,6 +21,15 @@ impl Poll {
     /// Changes the links to the waiting they need.
     pub fn new<'a>(links: impl ExactSizeIterator<Item = &'a mut Link>) -> Result<Self, Failure> {
         let single = links.len() == 1;
+        Self::with(links, single)
+    }
+
+    /// One that never blocks in a read, so that it can wait for less than `LOOK`.
+    pub fn timed(link: &mut Link) -> Result<Self, Failure> {
+        Self::with(std::iter::once(link), false)
+    }
+
+    fn with<'a>(links: impl Iterator<Item = &'a mut Link>, single: bool) -> Result<Self, Failure> {
         let epoll = if single { None } else { Some(epoll::create(epoll::CreateFlags::CLOEXEC)?) };
         for (index, link) in links.enumerate() {
             link.wait_mode(if single { Wait::Look } else { Wait::Poll })?;
@@ -37,13 +47,18 @@ impl Poll {
 
     /// Puts the links that can be read into `ready`, none after `LOOK`.
     pub fn wait(&mut self, ready: &mut Vec<usize>) -> Result<(), Failure> {
+        self.wait_for(LOOK, ready)
+    }
+
+    /// The same, for at most `longest`, which is below a second.
+    pub fn wait_for(&mut self, longest: Duration, ready: &mut Vec<usize>) -> Result<(), Failure> {
         ready.clear();
         let Some(epoll) = &self.epoll else {
             ready.push(0);
             return Ok(());
         };
         self.events.clear();
-        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(LOOK.subsec_nanos()) };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(longest.subsec_nanos()) };
         epoll::wait(epoll, spare_capacity(&mut self.events), Some(&timeout))?;
         ready.extend(self.events.iter().map(|event| event.data.u64() as usize));
         Ok(())

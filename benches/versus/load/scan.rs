@@ -46,14 +46,16 @@ impl Scan {
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<u64, Failure> {
         let before = self.messages;
         let length = self.expected.bytes.len();
+        // MSG or HMSG: no other line begins like it.
+        let start = self.expected.bytes[0];
         // One whole message per read is compared byte by byte, of the others the ends.
         let mut compare = self.expected.same;
         while let Some(&first) = bytes.first() {
             match &mut self.state {
-                State::Start if first == b'M' && bytes.len() < length => {
+                State::Start if first == start && bytes.len() < length => {
                     self.state = State::Message(length)
                 }
-                State::Start if first == b'M' => {
+                State::Start if first == start => {
                     if bytes[length - 1] != b'\n'
                         || (compare && bytes[..length] != self.expected.bytes)
                     {

@@ -33,20 +33,6 @@ pub enum Check {
     Skip,
 }
 
-impl Settings {
-    /// What every row uses that is not about handshakes.
-    pub fn traffic() -> Self {
-        Self {
-            version: Version::Tls13,
-            group: Group::X25519,
-            key: KeyType::EcdsaP256,
-            certificate: Certificate::Absent,
-            check: Check::Full,
-            resume: Resume::Never,
-        }
-    }
-}
-
 pub struct Tls {
     context: SslContext,
     /// The newest ticket, if they are wanted.

@@ -128,6 +128,10 @@ fn the_short_cut_agrees_with_the_general_rule() {
         b"fo\ro 5",
         b"foo bar  5",
         b"foo  bar 5",
+        b"a.subject.longer.than.a.word a.reply.longer.than.a.word 5",
+        b"a.subject.longer.than.a.word a.reply.longer.than\ta.word 5",
+        b"a.subject.longer.than\ra.word 5",
+        b"a.subject.longer\tthan.a.word 5",
     ] {
         let args = split::<3>(line);
         let (subject, reply, sizes) = match args.count {
@@ -141,6 +145,25 @@ fn the_short_cut_agrees_with_the_general_rule() {
         }
     }
     assert!(usual_publish(b"foo 5").is_some() && usual_publish(b"foo bar 5").is_some());
+}
+
+#[test]
+fn the_first_blank_is_found_wherever_it_stands() {
+    for length in 0..20 {
+        for other in [b'!', b'a', 0x7f, 0x80, 0xa0, 0xff] {
+            let text = vec![other; length];
+            assert_eq!(first_blank(&text), None, "{other}");
+            for at in 0..length {
+                for byte in 0..=b' ' {
+                    let mut text = text.clone();
+                    text[at] = byte;
+                    // A later one changes nothing.
+                    text[length - 1] = if at < length - 1 { b'\t' } else { byte };
+                    assert_eq!(first_blank(&text), Some(at), "{text:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

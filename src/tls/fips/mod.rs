@@ -11,6 +11,7 @@
 mod activate;
 mod environment;
 pub mod evidence;
+mod explained;
 mod maps;
 pub mod module;
 mod proof;

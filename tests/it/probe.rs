@@ -1,0 +1,119 @@
+//! `natssl tls probe`. What must hold of nats-server, too, is in `tests/support/probe.rs`.
+
+use crate::common::pki::Pki;
+use crate::common::probe::{looks_the_same_from_outside, probe};
+use crate::common::responder::Responder;
+use crate::common::server::{Kind, Server};
+use natssl::tls::pki::{self, KeyType, Leaf, Use};
+use openssl::x509::X509;
+use std::io::Write;
+use std::net::TcpListener;
+
+#[test]
+fn natssl_shows_what_it_does() {
+    looks_the_same_from_outside(Kind::Natssl);
+}
+
+#[test]
+fn a_staple_is_read_and_verified() {
+    let pki = Pki::shared();
+    let leaf = |pair: &crate::common::pki::Pair| {
+        X509::from_pem(&std::fs::read(&pair.cert).unwrap()).unwrap()
+    };
+    let responder = Responder::start(&pki, &[(&leaf(&pki.server), false)]);
+    let (cert, key, ca) = (pki.server.cert.display(), pki.server.key.display(), pki.ca.display());
+    let config = format!(
+        "tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\" }}\n\
+         ocsp {{ mode: always, url: \"{}\" }}\n",
+        responder.url
+    );
+    let server = Server::start(Kind::Natssl, &config);
+    let target = format!("localhost:{}", server.addr().port());
+    let found = probe(&target, &["--ca", pki.ca.to_str().unwrap()]);
+    assert_eq!(found.code, Some(0), "{} {}", found.json, found.stderr);
+    let staple = &found.json["staple"];
+    assert_eq!(staple["status"], "good", "{staple}");
+    for key in ["this_update", "next_update"] {
+        let time: jiff::Timestamp = staple[key].as_str().unwrap().parse().unwrap();
+        assert!((jiff::Timestamp::now() - time).get_seconds().abs() < 3700 * 2, "{staple}");
+    }
+    // Who issued the certificate is not known without the CA.
+    let found = probe(&target, &[]);
+    assert!(found.json["staple"]["error"].as_str().is_some(), "{}", found.json);
+}
+
+#[test]
+fn a_pin_that_is_missing_closes_without_an_alert() {
+    let pki = Pki::shared();
+    let (cert, key, ca) = (pki.server.cert.display(), pki.server.key.display(), pki.ca.display());
+    let pin = "0".repeat(64);
+    let config = format!(
+        "tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true, \
+         pinned_certs: [\"{pin}\"] }}\n"
+    );
+    let server = Server::start(Kind::Natssl, &config);
+    let target = format!("localhost:{}", server.addr().port());
+    let client = [pki.client.cert.to_str().unwrap(), pki.client.key.to_str().unwrap()];
+    let arguments = ["--ca", pki.ca.to_str().unwrap(), "--cert", client[0], "--key", client[1]];
+    let found = probe(&target, &arguments);
+    assert_eq!((found.code, &found.json["failure"]["code"]), (Some(1), &"closed".into()));
+    assert!(found.json["failure"]["remedy"].as_str().unwrap().contains("pinned_certs"));
+}
+
+#[test]
+fn what_is_no_server_is_told_apart() {
+    let run = |target: &str, arguments: &[&str]| {
+        let found = probe(target, arguments);
+        (found.code, found.stderr)
+    };
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (code, text) = run(&free.to_string(), &[]);
+    assert!(code == Some(2) && text.contains("connect: connection refused"), "{text}");
+    let (code, text) = run("127.0.0.1:port", &[]);
+    assert!(code == Some(2) && text.contains("is not HOST:PORT"), "{text}");
+    let (code, text) = run(&free.to_string(), &["--ca", "/nonexistent"]);
+    assert!(code == Some(2) && text.contains("/nonexistent"), "{text}");
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        stream.write_all(b"220 mail.example ESMTP\x1b[2J\r\n").unwrap();
+        // Says nothing and hangs up, twice: to silence TLS is tried.
+        for _ in 0..2 {
+            drop(other.accept().unwrap());
+        }
+    });
+    let (code, text) = run(&address.to_string(), &[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        text.contains("this is no NATS server: it says \"220 mail.example ESMTP\\x1b"),
+        "{text}"
+    );
+    let found = probe(&address.to_string(), &[]);
+    assert_eq!((found.code, &found.json["opening"]), (Some(1), &"tls_first".into()));
+    serving.join().unwrap();
+}
+
+/// The subject of a certificate is the server's to choose.
+#[test]
+fn a_certificate_cannot_write_to_the_terminal() {
+    let ready = natssl::tls::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = pki::new_ca(ready, "a CA", KeyType::EcdsaP256, 3).unwrap();
+    let name = "a\x1b[2J".to_owned();
+    let leaf =
+        Leaf { usage: Use::Server, name, names: vec![], key_type: KeyType::EcdsaP256, days: 2 };
+    let evil = pki::issue(ready, &ca, &leaf).unwrap();
+    pki::save(folder.path(), "evil", &evil).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (cert, key) = (file("evil-cert.pem"), file("evil-key.pem"));
+    let config = format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\" }}\n");
+    let server = Server::start(Kind::Natssl, &config);
+    let mut command = Kind::Natssl.command();
+    let target = format!("localhost:{}", server.addr().port());
+    let output = command.args(["tls", "probe", &target]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("CN=a\\u{1b}[2J"), "{text}");
+    assert!(text.lines().all(|line| !line.contains(char::is_control)), "{text:?}");
+}

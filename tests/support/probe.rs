@@ -1,0 +1,123 @@
+//! `natssl tls probe` beside a server, natssl or nats-server: the same must be found of both.
+
+use super::pki::{Pair, Pki};
+use super::server::{Kind, Server};
+use serde_json::Value;
+use std::net::SocketAddr;
+
+pub struct Probed {
+    pub code: Option<i32>,
+    pub json: Value,
+    pub stderr: String,
+}
+
+pub fn probe(target: &str, arguments: &[&str]) -> Probed {
+    let mut command = Kind::Natssl.command();
+    command.args(["tls", "probe", target, "--json"]).args(arguments);
+    let output = command.output().expect("natssl runs");
+    Probed {
+        code: output.status.code(),
+        json: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn localhost(address: SocketAddr) -> String {
+    format!("localhost:{}", address.port())
+}
+
+fn tls(pki: &Pki, pair: &Pair, more: &str) -> String {
+    let (cert, key, ca) = (pair.cert.display(), pair.key.display(), pki.ca.display());
+    format!(
+        "tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", timeout: 5\n{more} }}\n"
+    )
+}
+
+/// Every way a server of this kind may look from outside.
+pub fn looks_the_same_from_outside(kind: Kind) {
+    let pki = Pki::shared();
+    let ca = pki.ca.to_str().unwrap();
+    let client = [pki.client.cert.to_str().unwrap(), pki.client.key.to_str().unwrap()];
+    let with_client = ["--ca", ca, "--cert", client[0], "--key", client[1]];
+
+    // INFO first, all good, found by name and by address.
+    let server = Server::start(kind, &tls(&pki, &pki.server_chain, ""));
+    let good = probe(&localhost(server.addr()), &["--ca", ca]);
+    assert_eq!((good.code, &good.json["result"]), (Some(0), &"good".into()), "{}", good.json);
+    let (json, handshake) = (&good.json, &good.json["handshake"]);
+    assert_eq!(json["opening"], "info_first");
+    assert_eq!(json["info"]["tls_required"], true);
+    assert_eq!(handshake["version"], "1.3");
+    assert!(handshake["suite"].as_str().unwrap().starts_with("TLS_AES_"), "{json}");
+    assert_eq!(handshake["signature"], "ECDSA+SHA256");
+    assert!(!handshake["group"].as_str().unwrap().is_empty(), "{json}");
+    assert_eq!(handshake["resumed"], true);
+    assert_eq!(handshake["client_certificate"]["requested"], false);
+    let chain = json["certificates"].as_array().unwrap();
+    assert_eq!(chain.len(), 2, "with its intermediate: {json}");
+    assert!(chain[0]["subject"].as_str().unwrap().contains("CN=localhost"), "{json}");
+    assert_eq!(chain[0]["issuer"], chain[1]["subject"]);
+    assert!(chain[0]["names"].as_array().unwrap().contains(&"127.0.0.1".into()), "{json}");
+    assert_eq!(chain[0]["key"], "ECDSA P-256");
+    assert!(chain[0]["days_left"].as_i64().unwrap() > 0, "{json}");
+    assert_eq!((&json["staple"], &json["failure"]), (&Value::Null, &Value::Null));
+    let address = probe(&server.addr().to_string(), &["--ca", ca]);
+    assert_eq!(address.code, Some(0), "{}", address.json);
+
+    // Another name, another CA.
+    let named = probe(&localhost(server.addr()), &["--ca", ca, "--name", "example.org"]);
+    assert_eq!((named.code, &named.json["name"]["fits"]), (Some(3), &false.into()));
+    assert_eq!(named.json["problems"][0]["code"], "X509_V_ERR_HOSTNAME_MISMATCH");
+    let other = probe(&localhost(server.addr()), &["--ca", pki.other_ca.to_str().unwrap()]);
+    assert_eq!((other.code, &other.json["name"]["fits"]), (Some(3), &true.into()));
+    assert!(!other.json["problems"][0]["remedy"].as_str().unwrap().is_empty());
+
+    // TLS where INFO is due.
+    let first = probe(&localhost(server.addr()), &["--ca", ca, "--tls-first"]);
+    assert_eq!((first.code, &first.json["failure"]["code"]), (Some(1), &"0A00010B".into()));
+    drop(server);
+
+    // Expired.
+    let server = Server::start(kind, &tls(&pki, &pki.server_expired, ""));
+    let expired = probe(&localhost(server.addr()), &["--ca", ca]);
+    assert_eq!(expired.code, Some(3));
+    assert_eq!(expired.json["problems"][0]["code"], "X509_V_ERR_CERT_HAS_EXPIRED");
+    assert!(expired.json["certificates"][0]["days_left"].as_i64().unwrap() < 0);
+    drop(server);
+
+    // Client certificates, and TLS first without being told.
+    for more in [
+        "verify: true",
+        "verify: true, handshake_first: true",
+        // Gives up before the probe does.
+        "verify: true, handshake_first: true, timeout: 0.3",
+    ] {
+        let server = Server::start(kind, &tls(&pki, &pki.server, more));
+        let target = localhost(server.addr());
+        let accepted = probe(&target, &with_client);
+        assert_eq!(accepted.code, Some(0), "{more}: {} {}", accepted.json, accepted.stderr);
+        let opening = if more.contains("first") { "tls_first" } else { "info_first" };
+        assert_eq!(accepted.json["opening"], opening, "{more}");
+        assert_eq!(accepted.json["info"]["tls_verify"], true, "{more}");
+        let asked = &accepted.json["handshake"]["client_certificate"];
+        assert_eq!((&asked["requested"], &asked["given"]), (&true.into(), &true.into()));
+        assert_eq!(asked["authorities"], serde_json::json!(["CN=natssl test root,O=natssl tests"]));
+        let refused = probe(&target, &["--ca", ca]);
+        let failure = &refused.json["failure"];
+        assert_eq!(refused.code, Some(1), "{more}: {}", refused.json);
+        assert_eq!(failure["code"], "alert 116", "{more}");
+        assert!(!failure["remedy"].as_str().unwrap().is_empty());
+        drop(server);
+    }
+
+    // No TLS at all, and its monitoring.
+    let server = Server::start(kind, "http: \"127.0.0.1:-1\"\n");
+    let plain = probe(&localhost(server.addr()), &[]);
+    assert_eq!((plain.code, &plain.json["failure"]["code"]), (Some(1), &"no_tls".into()));
+    drop(server);
+    let config = tls(&pki, &pki.server, "") + "https: \"127.0.0.1:-1\"\n";
+    let server = Server::start(kind, &config);
+    let monitor = server.port_of("Starting https monitor on ");
+    let found = probe(&localhost(monitor), &["--ca", ca, "--monitor"]);
+    assert_eq!((found.code, &found.json["opening"]), (Some(0), &"plain_tls".into()));
+}
