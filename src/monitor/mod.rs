@@ -13,7 +13,7 @@ mod links;
 mod metrics;
 mod page;
 mod patient;
-mod query;
+pub mod query;
 mod recorded;
 mod reply;
 mod routes;

@@ -169,9 +169,32 @@ pub fn escaped(path: &[u8]) -> String {
     out
 }
 
+/// Properties for the fuzz target: no panic, a path survives being written, and is clean once.
+pub fn fuzz_one(data: &[u8]) {
+    let clean = cleaned(data);
+    assert!(clean.starts_with(b"/"));
+    assert_eq!(cleaned(&clean), clean);
+    assert_eq!(unescape(&escaped(&clean), false).as_ref(), Some(&clean));
+    let text = String::from_utf8_lossy(data);
+    let query = Query::new(&text);
+    for name in ["a", "subs", "limit", ""] {
+        let _ = (query.boolean(name), query.integer(name), query.unsigned(name));
+    }
+    let _ = (query.subs(), query.text("a"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_path_and_no_query_is_too_odd(data in any::<Vec<u8>>(), text in any::<String>()) {
+            fuzz_one(&data);
+            fuzz_one(text.as_bytes());
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_go_reads_them() {

@@ -8,6 +8,7 @@
 mod common;
 
 mod audit_log;
+mod audit_log_cost;
 mod bad_certificates;
 mod certificates;
 mod client;
@@ -35,6 +36,7 @@ mod reload;
 mod resumption;
 mod revocation;
 mod revocation_modes;
+mod secrets;
 mod sni;
 mod storm;
 mod support;

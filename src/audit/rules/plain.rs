@@ -142,10 +142,12 @@ pub const RULES: &[Rule] = &[
             let Some((url, at)) = found.filter(|(url, _)| !url.is_empty()) else {
                 return Outcome::Absent;
             };
-            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            // Nobody needs a user there, and if one is, a password may be.
+            let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+            let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
             let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
             let near = is_loopback(host) || url.starts_with("unix");
-            Outcome::pass_if(near, at, url)
+            Outcome::pass_if(near, at, format!("{scheme}://{rest}"))
         }),
         remedy: r#"remote_syslog: "udp://127.0.0.1:514", and let syslog send it over TLS"#,
     },
