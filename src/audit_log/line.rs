@@ -192,7 +192,7 @@ fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= AUDIT_TEXT {
         return Cow::Borrowed(text);
     }
-    let end = text.floor_char_boundary(AUDIT_TEXT);
+    let end = (0..=AUDIT_TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     Cow::Owned(format!("{}…", &text[..end]))
 }
 

@@ -243,7 +243,7 @@ fn judge(trust: &Trust, good: bool, context: &mut X509StoreContextRef) -> bool {
             let chain = context.chain();
             let leaf = chain.and_then(|chain| chain.get(0));
             let revocation = leaf.map(|leaf| trust.revocation_of(leaf, chain, &[]));
-            let leaf = leaf.and_then(|leaf| PeerCertificate::of(leaf));
+            let leaf = leaf.and_then(PeerCertificate::of);
             *finding = Some(Refused { failure, leaf, revocation });
         }
     }
