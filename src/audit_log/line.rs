@@ -192,7 +192,7 @@ fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= AUDIT_TEXT {
         return Cow::Borrowed(text);
     }
-    let end = (0..=AUDIT_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=AUDIT_TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     Cow::Owned(format!("{}…", &text[..end]))
 }
 

@@ -4,7 +4,7 @@
 use super::chain::{self, End, Link};
 use super::file::{self, AuditFile};
 use crate::conf::Position;
-use crate::log::os_error_text;
+use crate::log::{JournalCopy, LogError, os_error_text};
 use crate::options::audit_log::{AuditLogOptions, WhenFull};
 use crate::secret::Secret;
 use crate::tls::Ready;
@@ -32,6 +32,7 @@ enum Why {
     Key { path: PathBuf, source: SealError },
     Seal(SealError),
     Thread(io::Error),
+    Journal(LogError),
 }
 
 impl AuditLogError {
@@ -62,6 +63,7 @@ impl fmt::Display for AuditLogError {
             }
             Why::Key { path, source } => write!(f, "key_file {}: {source}", path.display()),
             Why::Seal(source) => write!(f, "{source}"),
+            Why::Journal(source) => write!(f, "journald: {source}"),
             Why::Thread(source) => write!(f, "no thread for it: {}", os_error_text(source)),
         }
     }
@@ -75,6 +77,7 @@ pub struct Prepared(pub(super) Option<Plan>);
 pub(super) struct Plan {
     pub options: AuditLogOptions,
     pub sealer: Sealer,
+    pub journal: Option<JournalCopy>,
     pub target: Target,
 }
 
@@ -117,6 +120,11 @@ pub(super) fn prepare(
 ) -> Result<Prepared, AuditLogError> {
     let Some(options) = options else { return Ok(Prepared(None)) };
     let sealer = sealer(ready, options)?;
+    let journal = options.journal.as_deref().map(JournalCopy::open).transpose();
+    let journal = journal.map_err(|source| AuditLogError {
+        position: options.position.clone(),
+        why: Why::Journal(source),
+    })?;
     let target = match present {
         Some(present) if present == options.file => Target::Same,
         _ => {
@@ -125,7 +133,7 @@ pub(super) fn prepare(
             Target::Other(Box::new(opened.map_err(place)?))
         }
     };
-    Ok(Prepared(Some(Plan { options: options.clone(), sealer, target })))
+    Ok(Prepared(Some(Plan { options: options.clone(), sealer, journal, target })))
 }
 
 fn sealer(ready: Ready, options: &AuditLogOptions) -> Result<Sealer, AuditLogError> {

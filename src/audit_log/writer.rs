@@ -6,7 +6,7 @@ use super::file::{self, AuditFile};
 use super::line::{self, Clock};
 use super::open::{Opened, Plan, Prepared, Target};
 use crate::limits::{AUDIT_END, AUDIT_GATHER, AUDIT_RETRY};
-use crate::log::os_error_text;
+use crate::log::{JournalCopy, os_error_text};
 use crate::options::audit_log::{AuditLogOptions, Sync, WhenFull};
 use crate::server::trail::{Event, Record};
 use crate::server::{AlarmKind, Server};
@@ -60,6 +60,7 @@ pub struct Writer {
 struct Log {
     options: AuditLogOptions,
     sealer: Sealer,
+    journal: Option<JournalCopy>,
     link: Link,
     file: AuditFile,
     /// Whole lines on their way to the file, and how much of them is there.
@@ -181,7 +182,7 @@ impl Writer {
     }
 
     fn follow(&mut self, prepared: Prepared, first: Record) {
-        let Some(Plan { options, sealer, target }) = prepared.0 else {
+        let Some(plan) = prepared.0 else {
             self.server.trail.take(&mut self.records, Some(Duration::ZERO));
             return self.close("audit_log was switched off");
         };
@@ -190,21 +191,32 @@ impl Writer {
             // Somebody may have come in meanwhile.
             None => self.records.push_front(first),
         }
+        let Plan { options, sealer, journal, target } = plan;
         match (target, self.log.take()) {
-            (Target::Same, Some(log)) => self.change(log, options, sealer),
+            (Target::Same, Some(log)) => self.change(log, options, sealer, journal),
             (Target::Same, None) => {}
-            (Target::Other(opened), before) => self.begin(*opened, before, options, sealer),
+            (Target::Other(opened), before) => {
+                self.begin(*opened, before, options, sealer, journal);
+            }
         }
         self.stuck_no_more();
     }
 
     /// Other options for the same file.
-    fn change(&mut self, mut log: Log, options: AuditLogOptions, sealer: Sealer) {
+    fn change(
+        &mut self,
+        mut log: Log,
+        options: AuditLogOptions,
+        sealer: Sealer,
+        journal: Option<JournalCopy>,
+    ) {
         // Each file has one key.
         let same_key = log.sealer.seal(b"").ok() == sealer.seal(b"").ok();
         log.limit = options.max_size;
         log.options = options;
+        log.journal = journal;
         if !same_key {
+            let _ = log.write();
             log.rotate();
             log.sealer = sealer;
         }
@@ -217,6 +229,7 @@ impl Writer {
         before: Option<Log>,
         options: AuditLogOptions,
         sealer: Sealer,
+        journal: Option<JournalCopy>,
     ) {
         let Opened { file, link, torn, doubt } = opened;
         let path = options.file.display().to_string();
@@ -231,6 +244,7 @@ impl Writer {
         let mut log = Log {
             options,
             sealer,
+            journal,
             link: link.clone().unwrap_or_default(),
             file,
             pending: Vec::new(),
@@ -329,6 +343,9 @@ impl Writer {
         }
         let Some(log) = self.log.take() else { return };
         let _ = log.file.sync();
+        if let Some(journal) = &log.journal {
+            journal.flush(AUDIT_RETRY);
+        }
         let path = log.options.file.display();
         if self.stuck {
             let left = self.records.len() + log.pending.iter().filter(|b| **b == b'\n').count();
@@ -384,6 +401,9 @@ impl Log {
                 if self.file.size > 0 {
                     self.rotate();
                 }
+            }
+            if let Some(journal) = &self.journal {
+                journal.write("audit_log.record", String::from_utf8_lossy(&line).trim_end());
             }
             self.link = Link { seq, seal };
             self.pending.append(&mut line);

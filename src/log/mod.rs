@@ -8,6 +8,7 @@
 //! [`RateLimited`] helps to leave out repeats. A line that cannot be written is lost, silently: the
 //! caller is never delayed by an error nor told of one.
 
+mod copy;
 mod file;
 mod format;
 mod journal;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+pub use copy::JournalCopy;
 use file::LogFile;
 use format::Formatter;
 pub use format::LineFormat;

@@ -293,6 +293,7 @@ impl Listener {
                         handle.set_links(links);
                     }
                     Err(refused) => {
+                        peer.revocation = refused.verdict().or(peer.revocation);
                         let error = HandshakeError::from(refused);
                         let failed = Some(peer);
                         let sighting = Sighting { server_name: None, failed, proven: true };

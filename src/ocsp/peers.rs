@@ -9,6 +9,7 @@ use crate::limits::OCSP_QUESTIONS;
 use crate::server::{Decision, Kept, Outcome, Server};
 use crate::tls::ocsp::{OcspError, Staple, Status};
 use crate::tls::revocation::{PeerCheck, Side};
+use crate::tls::verdict::{Source, Verdict};
 use crate::tls::{HandshakeError, Link, PeerOcsp, VerifyFailure};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +49,16 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// What is known of the peer's revocation; `None`: no responder refused it.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let Self::Ocsp { failure, .. } = self else { return None };
+        let status = match failure.outcome {
+            Outcome::Revoked => "revoked",
+            _ => "unknown",
+        };
+        Some(Verdict { by: Source::Ocsp, status, age_s: None })
+    }
+
     /// As the reason why a connection that is open is closed.
     pub fn as_verify_failure(&self) -> VerifyFailure {
         match self {

@@ -1,5 +1,6 @@
 //! `audit_log`: where handshakes and authentications are recorded. nats-server has no such thing.
 
+use super::log_format::JOURNAL;
 use super::read::{Problem, boolean, integer, parse_duration, string};
 use crate::conf::{Entry, Position, Value};
 use crate::limits::{AUDIT_KEEP, AUDIT_SIZE, AUDIT_SIZE_MIN, AUDIT_SYNC};
@@ -39,6 +40,8 @@ pub struct AuditLogOptions {
     pub when_full: WhenFull,
     pub key_file: Option<PathBuf>,
     pub sync: Sync,
+    /// Socket of the journal that gets a copy.
+    pub journal: Option<PathBuf>,
     /// Where the block stands, for errors found when its files are opened.
     pub position: Position,
 }
@@ -56,7 +59,7 @@ impl fmt::Display for AuditLogOptions {
     }
 }
 
-const KEYS: &str = "file, format, max_size, keep, when_full, key_file, sync";
+const KEYS: &str = "file, format, max_size, keep, when_full, key_file, sync, journald";
 
 /// `None`: switched off.
 pub fn read(entry: &Entry) -> Result<Option<AuditLogOptions>, Problem> {
@@ -67,6 +70,7 @@ pub fn read(entry: &Entry) -> Result<Option<AuditLogOptions>, Problem> {
         when_full: WhenFull::default(),
         key_file: None,
         sync: Sync::Within(AUDIT_SYNC),
+        journal: None,
         position: entry.position.clone(),
     };
     match &entry.item.value {
@@ -131,12 +135,11 @@ fn key(options: &mut AuditLogOptions, entry: &Entry) -> Result<(), Problem> {
         }
         "key_file" => options.key_file = Some(string(item)?.into()),
         "sync" => options.sync = sync(entry)?,
-        // Accepted where it changes nothing.
-        "journald" if !boolean(item)? => {}
         "journald" => {
-            return Err(at("'journald' is not supported by this version of natssl: let the \
-                           collector read 'file'"
-                .to_owned()));
+            options.journal = match &item.value {
+                Value::String(path) => Some(path.into()),
+                _ => boolean(item)?.then(|| JOURNAL.into()),
+            }
         }
         _ => {
             let name = quoted(&entry.key);
@@ -197,7 +200,10 @@ mod tests {
         let all = read(text).unwrap().unwrap();
         assert_eq!((all.max_size, all.keep, all.when_full), (100 << 20, 10, WhenFull::Drop));
         assert_eq!(all.sync, Sync::Within(Duration::from_secs(5)));
-        assert_eq!(all.key_file, Some("k".into()));
+        assert_eq!((all.key_file, all.journal), (Some("k".into()), None));
+        let journal = |text: &str| read(text).unwrap().unwrap().journal;
+        assert_eq!(journal("audit_log { file: a, journald: true }"), Some(JOURNAL.into()));
+        assert_eq!(journal("audit_log { file: a, journald: \"/j\" }"), Some("/j".into()));
         let sync = |text: &str| read(text).unwrap().unwrap().sync;
         assert_eq!(sync("audit_log { file: a, sync: always }"), Sync::Always);
         assert_eq!(sync("audit_log { file: a, sync: never }"), Sync::Never);
@@ -213,7 +219,7 @@ mod tests {
             ("audit_log { file: a, when_full: stop }", "'block' (new connections wait)"),
             ("audit_log { file: a, format: csv }", "'format' is 'json', not \"csv\""),
             ("audit_log { file: a, sync: \"2h\" }", "at most 1h, not \"2h\""),
-            ("audit_log { file: a, journald: true }", "not supported"),
+            ("audit_log { file: a, journald: 1 }", "is int64, not bool"),
             ("audit_log { file: a, fil: b }", "unknown field \"fil\" in 'audit_log': it has file,"),
         ] {
             let error = read(text).unwrap_err();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Where systemd-journald listens.
-const JOURNAL: &str = "/run/systemd/journal/socket";
+pub(super) const JOURNAL: &str = "/run/systemd/journal/socket";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {

@@ -446,6 +446,32 @@ fn revocation_is_recorded_and_so_is_who_has_to_go_for_it() {
     assert_eq!(log.event("certificates")["sha256"].as_str().unwrap().len(), 64);
 }
 
+#[test]
+fn what_responders_say_is_recorded() {
+    let pki = Pki::new();
+    let mut responder = crate::common::responder::Responder::start(&pki, &[]);
+    let [good, revoked, unknown] =
+        ["good", "revoked", "unknown"].map(|n| pki.client_with_responder(n, &responder.url, None));
+    responder.says(&[(&certificate(&good.cert), false), (&certificate(&revoked.cert), true)]);
+    let log = Log::new();
+    let cache = format!("ocsp_cache {{ local_store: {:?} }}\n{}", log.at("cache"), log.block(""));
+    let config = crate::ocsp_peer::config(&pki, "ocsp_peer: true", &cache);
+    let server = Server::start(Kind::Natssl, &config);
+    for (pair, outcome, status) in [
+        (&good, "accepted", "good"),
+        (&revoked, "tls.certificate_revoked", "revoked"),
+        (&unknown, "tls.not_ocsp_valid", "unknown"),
+    ] {
+        let _ = comes_in(&server, pair, SslVersion::TLS1_3);
+        let record = log.wait_for(outcome);
+        let verdict = &record["revocation"];
+        assert_eq!((&verdict["by"], &verdict["status"]), (&"ocsp".into(), &status.into()));
+        assert_eq!(verdict["age_s"].is_number(), status == "good", "{record:#}");
+        assert_eq!(record["certificate"]["proven"], true);
+        assert_eq!(record["certificate"]["sha256"].as_str().map(str::len), Some(64));
+    }
+}
+
 /// So many connections without anything else.
 fn visits(server: &Server, count: usize) {
     for _ in 0..count {
@@ -750,6 +776,26 @@ fn a_reload_changes_the_log_and_is_recorded() {
 }
 
 #[test]
+fn a_copy_goes_to_the_journal() {
+    let log = Log::new();
+    let socket = log.at("journal");
+    let journal = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    journal.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut server = Server::start(Kind::Natssl, &log.block(&format!("journald: {socket:?}")));
+    visits(&server, 1);
+    ends(&mut server);
+    let lines = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+    for line in lines.lines() {
+        let mut packet = vec![0; 64 * 1024];
+        let length = journal.recv(&mut packet).unwrap();
+        let fields = String::from_utf8(packet[..length].to_vec()).unwrap();
+        assert!(fields.contains(&format!("MESSAGE={line}\n")), "{fields}");
+        assert!(fields.contains("NATSSL_EVENT=audit_log.record\n"), "{fields}");
+    }
+}
+
+#[test]
 fn a_log_that_was_moved_away_is_begun_anew_on_sigusr1() {
     let log = Log::new();
     let mut server = Server::start(Kind::Natssl, &log.block(""));
@@ -783,6 +829,7 @@ fn what_cannot_be_written_to_is_refused_at_start() {
     std::fs::write(&other, "short").unwrap();
     refused(&log.block(&format!("key_file: {other:?}")), "a key has at least 32 characters");
     refused(&log.block("key_file: \"/nowhere\""), "key_file: open /nowhere: no such file");
+    refused(&log.block("journald: \"/nowhere\""), "'audit_log': journald: ");
     let _first = Server::start(Kind::Natssl, &log.block(""));
     refused(&log.block(""), "is being written by another process");
 }

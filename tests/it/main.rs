@@ -8,6 +8,7 @@
 mod common;
 
 mod audit_log;
+mod audit_log_cost;
 mod bad_certificates;
 mod certificates;
 mod client;
