@@ -1,6 +1,9 @@
 //! From what an operator has in front of him, a code, a number or a line of a log, to its rows.
 
-use super::{Answer, EXIT, FAMILIES, LIBRARY, all, exit, of_alert, of_exit, of_row, of_verify};
+use super::{
+    Answer, EXIT, FAMILIES, LIBRARY, all, exit, of_alert, of_exit, of_row, of_verify, outcome_of,
+};
+use crate::explained::Explained;
 use crate::tls::explained::{
     ALERTS, LibraryError, VERIFY_RESULTS, find_library_errors, library_error,
 };
@@ -29,7 +32,10 @@ fn by_code(asked: &str) -> Vec<Answer> {
         plain(name) == plain(asked)
     };
     for family in &FAMILIES {
-        let rows = family.rows.iter().filter(|row| same(row.code));
+        let is_it = |row: &&Explained| {
+            same(row.code) || outcome_of(row).is_some_and(|outcome| same(&outcome))
+        };
+        let rows = family.rows.iter().filter(is_it);
         found.extend(rows.map(|row| of_row(family.about, row)));
     }
     let number: Option<i32> = asked.parse().ok();

@@ -1,6 +1,6 @@
 //! All that is explained, as a list for a terminal and as `docs/failures.md`.
 
-use super::{Answer, FAMILIES, all};
+use super::{Answer, FAMILIES, all, outcome_of};
 use crate::tls::explained::{ALERTS, LIBRARY_ROWS, VERIFY_RESULTS};
 
 /// A line for each code.
@@ -40,7 +40,8 @@ This page is made by `natssl explain --markdown`; a test compares the two.
 pub fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
     let titles = [
-        "Failed handshakes (`code` in the log and in `/tlsz`)",
+        "Failed handshakes (`code` in the log and in `/tlsz`; with `tls.` before it in the audit log)",
+        "Refused clients (`outcome` in the audit log)",
         "TLS configuration that is refused",
         "Certificates and keys that are refused",
         "Refusals of FIPS mode",
@@ -50,7 +51,16 @@ pub fn markdown() -> String {
     for (family, title) in FAMILIES.iter().zip(titles) {
         head(&mut text, title);
         let rows = family.rows.iter();
-        rows.for_each(|row| line(&mut text, row.code, row.seen, row.meaning, row.remedy));
+        rows.for_each(|row| {
+            let words = match outcome_of(row) {
+                // Of the handshake's it is the code with `tls.` before it.
+                Some(outcome) if !outcome.starts_with("tls.") || !outcome.ends_with(row.code) => {
+                    format!("audit log: `{outcome}`")
+                }
+                _ => row.seen.to_owned(),
+            };
+            line(&mut text, row.code, &words, row.meaning, row.remedy);
+        });
     }
     head(&mut text, "TLS alerts");
     for row in ALERTS {

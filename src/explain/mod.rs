@@ -14,7 +14,7 @@ use crate::explained::Explained;
 use crate::server::AlarmKind;
 use crate::session::CloseReason;
 use crate::tls::error::PairError;
-use crate::tls::explained::{ALERTS, VERIFY_RESULTS};
+use crate::tls::explained::{ALERTS, VERIFY_OUTCOMES, VERIFY_RESULTS};
 use crate::tls::fips::Reason;
 use crate::tls::{HandshakeError, SetupError};
 
@@ -48,8 +48,9 @@ pub(crate) struct Family {
     pub rows: &'static [Explained],
 }
 
-pub(crate) const FAMILIES: [Family; 6] = [
+pub(crate) const FAMILIES: [Family; 7] = [
     Family { about: "failed handshake", rows: HandshakeError::EXPLAINED },
+    Family { about: "outcome in the audit log", rows: VERIFY_OUTCOMES },
     Family { about: "TLS configuration", rows: SetupError::EXPLAINED },
     Family { about: "certificate and key", rows: PairError::EXPLAINED },
     Family { about: "FIPS refusal", rows: Reason::EXPLAINED },
@@ -62,12 +63,25 @@ const VERIFY: &str = "certificate verification";
 const LIBRARY: &str = "OpenSSL error";
 const EXIT: &str = "exit code";
 
+/// What the audit log calls it.
+fn outcome_of(row: &Explained) -> Option<String> {
+    let close = CloseReason::ALL.iter().find(|reason| reason.explained() == row);
+    // A refused certificate has an outcome of its own.
+    let handshake =
+        HandshakeError::EXPLAINED.contains(row) && row.code != "client_certificate_refused";
+    match close {
+        Some(reason) => Some(reason.outcome().to_owned()),
+        None => handshake.then(|| format!("tls.{}", row.code)),
+    }
+}
+
 fn of_row(about: &'static str, row: &Explained) -> Answer {
-    let also = match row.seen {
+    let mut also = match row.seen {
         "" => Vec::new(),
         seen if seen == row.code => Vec::new(),
         seen => vec![("In words:", seen.to_owned())],
     };
+    also.extend(outcome_of(row).map(|outcome| ("Audit:", outcome)));
     let (meaning, remedy) = (row.meaning.to_owned(), row.remedy.to_owned());
     Answer { about, code: row.code.to_owned(), also, meaning, remedy }
 }

@@ -22,6 +22,9 @@ fn failures_are_found_by_what_an_operator_has() {
     for (asked, code) in [
         ("not_tls", "not_tls"),
         ("FIPS-09", "FIPS-09"),
+        ("tls.not_tls", "not_tls"),
+        ("tls.unknown_ca", "tls.unknown_ca"),
+        ("limit.payload", "Maximum Message Payload Exceeded"),
         ("fips-9", ""),
         ("exit 78", "exit 78"),
         ("exit code 78", "exit 78"),

@@ -456,11 +456,10 @@ fn read_result(result: std::io::Result<usize>) -> Result<usize, CloseReason> {
     match result {
         Ok(0) => Err(CloseReason::ClientClosed),
         Ok(n) => Ok(n),
-        Err(error) => match error.kind() {
-            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => {
-                Err(CloseReason::ClientClosed)
-            }
-            _ => Err(CloseReason::ReadError),
-        },
+        // TLS that ends without a close_notify. COMPAT: a reset is an error.
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(CloseReason::ClientClosed)
+        }
+        Err(_) => Err(CloseReason::ReadError),
     }
 }

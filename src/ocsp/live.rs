@@ -5,12 +5,12 @@
 //! outage of a CA would be one of the server; where lists have the last word, they have it here, too.
 
 use super::peers::{Asked, Peers, Refused, judge};
-use crate::limits::OCSP_REFRESHES;
+use crate::limits::{OCSP_REFRESHES, VERIFIED_CHAINS};
 use crate::net::recheck;
 use crate::server::{Decision, Generation, Outcome, Server, Watched};
 use crate::session::{Handle, Links};
 use crate::tls::ocsp::Staple;
-use crate::tls::revocation::PeerCheck;
+use crate::tls::revocation::{PeerCheck, Side};
 use crate::tls::verdict::{Source, Verdict};
 use crate::tls::{Acceptor, Link, Peer, PeerOcsp, VerifyFailure};
 use std::collections::HashMap;
@@ -29,9 +29,14 @@ pub struct Live {
     peers: Arc<Peers>,
     server: Arc<Server>,
     known: Mutex<HashMap<String, Known>>,
+    /// Chains of peers that came before: their verification costs as much as that of the handshake.
+    chains: Mutex<HashMap<ChainKey, Arc<[Link]>>>,
     wake: Notify,
     slots: Semaphore,
 }
+
+/// By which trust, and the digest of what was sent.
+type ChainKey = (u64, Vec<u8>);
 
 struct Known {
     /// Gone with the last connection that has it.
@@ -48,6 +53,7 @@ impl Live {
             peers: Peers::new(Arc::clone(&server)),
             server,
             known: Mutex::default(),
+            chains: Mutex::default(),
             wake: Notify::new(),
             slots: Semaphore::new(OCSP_REFRESHES),
         })
@@ -95,15 +101,24 @@ impl Live {
         self.peers.admit(check, &links).await
     }
 
-    /// The certificates of a peer; one that is known is taken as it is.
+    /// The certificates of a peer, from memory if its chain came before.
     fn links(&self, check: &PeerCheck<'_>) -> Result<Links, VerifyFailure> {
-        let links = check.links()?;
-        let known = self.lock();
-        let same = |link: Link| match known.get(&link.key).and_then(|known| known.link.upgrade()) {
-            Some(known) => known,
-            None => Arc::new(link),
-        };
-        Ok(links.into_iter().map(same).collect())
+        // Of a server nobody else has looked at the dates.
+        let key = check.key().filter(|_| check.side == Side::Client);
+        let chains = || self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = |links: &[Link]| links.iter().cloned().map(Arc::new).collect();
+        if let Some(links) = key.as_ref().and_then(|key| chains().get(key).cloned()) {
+            return Ok(own(&links));
+        }
+        let links: Arc<[Link]> = check.links()?.into();
+        if let Some(key) = key {
+            let mut chains = chains();
+            if chains.len() >= VERIFIED_CHAINS {
+                chains.clear();
+            }
+            chains.insert(key, Arc::clone(&links));
+        }
+        Ok(own(&links))
     }
 
     /// Has a certificate asked about again while somebody is connected with it. Returns the one that
@@ -141,6 +156,7 @@ impl Live {
 
     fn all(self: &Arc<Self>, generation: &Generation) {
         self.lock().clear();
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for handle in self.server.registry.all() {
             // A newer generation has its own look.
             if !self.server.is_current(generation) {

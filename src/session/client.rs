@@ -413,6 +413,8 @@ impl Client {
     /// The connection is gone: nobody may find its subscriptions any more. Its handle keeps them for
     /// [`Registry::close`](crate::server::Registry::close), which must follow.
     pub fn end(&mut self) {
+        // They are forgotten here, with all others that are closed.
+        self.handle.take_finished();
         let subscriptions: Vec<SubRef> = {
             let mut subscriptions = self.handle.subscriptions();
             subscriptions.retain(|_, subscription| !subscription.is_closed());

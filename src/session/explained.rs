@@ -71,13 +71,39 @@ explained! { CloseReason {
         "The line before says why, with a hint. Renew the certificate.";
 } }
 
+impl CloseReason {
+    /// In the order of their rows.
+    pub const ALL: [Self; 18] = [
+        Self::ClientClosed,
+        Self::AuthenticationTimeout,
+        Self::AuthenticationFailure,
+        Self::TlsHandshakeFailure,
+        Self::SlowConsumerPendingBytes,
+        Self::SlowConsumerWriteDeadline,
+        Self::WriteError,
+        Self::ReadError,
+        Self::StaleConnection,
+        Self::ParseError,
+        Self::ProtocolViolation,
+        Self::BadClientProtocolVersion,
+        Self::MaxConnectionsExceeded,
+        Self::MaxPayloadExceeded,
+        Self::MaxControlLineExceeded,
+        Self::NoRespondersRequiresHeaders,
+        Self::ServerShutdown,
+        Self::CertificateRefused,
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_code_of_a_reason_is_its_text() {
-        for reason in [CloseReason::ClientClosed, CloseReason::CertificateRefused] {
+        let all = CloseReason::ALL.map(|reason| *reason.explained());
+        assert_eq!(all[..], *CloseReason::EXPLAINED);
+        for reason in CloseReason::ALL {
             assert_eq!(reason.explained().code, reason.to_string());
         }
         let texts: std::collections::BTreeSet<_> =

@@ -5,7 +5,7 @@
 use super::error::{HandshakeError, VerifyFailure};
 
 /// By the beginning of [`VerifyFailure::reason`] after `x509: `, as hints are found.
-const VERIFY: [(&str, &str); 14] = [
+pub(super) const VERIFY: [(&str, &str); 14] = [
     ("certificate signed by unknown authority", "tls.unknown_ca"),
     ("certificate has expired", "tls.certificate_expired"),
     ("certificate specifies an incompatible key usage", "tls.certificate_purpose"),

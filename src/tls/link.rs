@@ -10,6 +10,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::{X509, X509Ref};
 
 /// One certificate below the anchor of a verified chain.
+#[derive(Clone)]
 pub struct Link {
     /// The certificate and its issuer.
     pub subject: Subject,

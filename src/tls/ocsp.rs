@@ -139,6 +139,7 @@ impl fmt::Display for OcspError {
 impl std::error::Error for OcspError {}
 
 /// A certificate and who issued it.
+#[derive(Clone)]
 pub struct Subject {
     pub(super) leaf: X509,
     issuer: X509,

@@ -6,7 +6,7 @@ use super::names;
 use super::verdict::Verdict;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
-use openssl::hash::{MessageDigest, hash};
+use openssl::hash::{Hasher, MessageDigest, hash};
 use openssl::nid::Nid;
 use openssl::ssl::{NameType, SslRef};
 use openssl::x509::{X509, X509Name, X509NameRef, X509Ref};
@@ -49,6 +49,16 @@ impl PeerChain {
     pub(super) fn of(certificates: &[X509]) -> Option<Self> {
         let der = certificates.iter().map(|c| c.to_der().ok().map(Vec::into_boxed_slice));
         Some(Self(der.collect::<Option<_>>()?))
+    }
+
+    /// SHA-256 over every byte of every certificate, and where one ends.
+    pub(super) fn digest(&self) -> Result<Vec<u8>, ErrorStack> {
+        let mut hasher = Hasher::new(MessageDigest::sha256())?;
+        for der in &self.0 {
+            hasher.update(&(der.len() as u64).to_be_bytes())?;
+            hasher.update(der)?;
+        }
+        Ok(hasher.finish()?.to_vec())
     }
 
     pub(super) fn certificates(&self) -> Result<Vec<X509>, ErrorStack> {

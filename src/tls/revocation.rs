@@ -92,6 +92,11 @@ impl PeerCheck<'_> {
         self.trust.links(self.chain, self.side == Side::Client)
     }
 
+    /// Equal for two checks that have the same links. `None`: OpenSSL failed.
+    pub fn key(&self) -> Option<(u64, Vec<u8>)> {
+        Some((self.trust.id(), self.chain.digest().ok()?))
+    }
+
     /// Do lists decide where responders leave it open?
     pub fn has_lists(&self) -> bool {
         self.lists.is_some()

@@ -19,6 +19,7 @@ use openssl::x509::{
     X509, X509Name, X509PurposeId, X509Ref, X509StoreContext, X509StoreContextRef,
 };
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Certificates of a CA bundle. Blocks of other kinds are skipped (COMPAT).
 pub struct Bundle(Vec<X509>);
@@ -43,6 +44,8 @@ impl Bundle {
 
 /// CAs and CRLs of one generation of a listener that verifies its clients.
 pub struct Trust {
+    /// No other one of this process has it.
+    id: u64,
     bundle: Option<Bundle>,
     lists: Lists,
     store: X509Store,
@@ -82,7 +85,13 @@ impl Trust {
         let store = store(bundle.as_ref(), &lists, by_openssl, side)?;
         let (soft, keep_expired) = (settings.crl_soft, !settings.close_expired);
         let verified = Verified::default();
-        Ok(Self { bundle, lists, store, verified, check, soft, keep_expired })
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, bundle, lists, store, verified, check, soft, keep_expired })
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     pub fn bundle(&self) -> Option<&Bundle> {

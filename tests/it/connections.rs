@@ -120,6 +120,10 @@ fn messages_go_on_while_many_connections_are_listed() {
             raw
         })
         .collect();
+    let mut raw = Raw::connect(server.addr());
+    raw.expect_line();
+    raw.send("CONNECT {\"verbose\":false}\r\nSUB x 1\r\n");
+    raw.barrier();
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..20 {
@@ -129,10 +133,6 @@ fn messages_go_on_while_many_connections_are_listed() {
                 assert_eq!(page.len(), CONNECTIONS + 1 - 450);
             }
         });
-        let mut raw = Raw::connect(server.addr());
-        raw.expect_line();
-        raw.send("CONNECT {\"verbose\":false}\r\nSUB x 1\r\n");
-        raw.barrier();
         let mut worst = Duration::ZERO;
         while !reader.is_finished() {
             let start = Instant::now();

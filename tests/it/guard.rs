@@ -369,3 +369,48 @@ fn what_cannot_be_used_is_an_error_with_its_place() {
         assert!(!refusal.log.contains("planted"), "{}", refusal.log);
     }
 }
+
+/// In traces and in every page; also where people type passwords into the wrong place.
+#[test]
+fn nothing_that_is_said_shows_what_opens_it() {
+    let site = Site::new();
+    let (tokens, users) = (site.put("tokens", TOKEN), site.users(PASSWORD));
+    let hash = std::fs::read_to_string(&users).unwrap();
+    let hash = hash.trim().rsplit('$').next().unwrap().to_owned();
+    let block = format!(
+        "{HTTP}debug: true\ntrace: true\nlog_format: json\nmonitoring {{ token_file: {tokens:?}, \
+         users_file: {users:?} }}\n"
+    );
+    let server = Server::start(Kind::Natssl, &block);
+    let mut pages = String::new();
+    for path in
+        ["/", "/varz", "/connz?auth=1", "/subsz", "/tlsz", "/fipsz", "/metrics", "/debug/vars"]
+    {
+        for header in [bearer(TOKEN), basic("prom", PASSWORD)] {
+            let (status, head, body) = get(&server, path, &header);
+            assert_eq!(status, 200, "{path}");
+            pages += &(head + &body);
+        }
+    }
+    for (path, header) in [
+        (format!("/{TOKEN}"), String::new()),
+        (format!("/varz?token={TOKEN}"), bearer("planted-wrong-0123456789")),
+        ("/varz".to_owned(), basic(PASSWORD, "prom")),
+        ("/varz".to_owned(), format!("Authorization: {PASSWORD}\r\n")),
+        (format!("/{PASSWORD}/../varz"), String::new()),
+    ] {
+        let (status, _, body) = get(&server, &path, &header);
+        assert!(status == 401 || status == 301, "{path}: {status}");
+        pages += &body;
+    }
+    site.put("users", &format!("{PASSWORD}\n"));
+    server.wait_for_log("cannot be used yet");
+    server.reload(&block);
+    server.wait_for_log("Failed to reload server configuration");
+    for (what, text) in [("a page", pages), ("the log", server.log())] {
+        for secret in ["planted", &hash] {
+            assert!(!text.contains(secret), "{what} shows {secret}: {text}");
+        }
+    }
+    shows_no_secret(&server);
+}

@@ -97,11 +97,12 @@ fn everything(pki: &Pki) -> String {
     format!(
         "http: \"127.0.0.1:-1\"\nauthorization {{ include \"../{beside}\" }}\n\
          tls {{ cert_file: \"{}\", key_file: \"{}\", key_password_file: \"{}\", ca_file: \"{}\", \
-         timeout: 5 }}\nallow_non_tls: true\n",
+         timeout: 5 }}\nallow_non_tls: true\naudit_log {{ file: \"{}\" }}\n",
         show("server-cert.pem"),
         show("encrypted.pem"),
         show("passphrase"),
         show("ca-cert.pem"),
+        show("audit.log"),
     )
 }
 
@@ -236,7 +237,65 @@ fn a_running_server_keeps_its_secrets() {
         assert!(log.contains("<<- [CONNECT {"), "the trace is on");
         assert!(log.contains("[REDACTED]"), "and shows what it leaves out");
         clean("the log", &log);
+        let trail = std::fs::read_to_string(pki.path("audit.log")).unwrap();
+        assert!(trail.contains("auth.violation"), "{trail}");
+        clean("the audit log", &trail);
+        std::fs::remove_file(pki.path("audit.log")).unwrap();
     }
+}
+
+#[test]
+fn the_guard_of_monitoring_keeps_its_secrets() {
+    let pki = Pki::new();
+    let token = "pl4nt-token-of-monitoring";
+    std::fs::write(pki.path("tokens"), format!("{token}\n")).unwrap();
+    std::fs::write(pki.path("users"), format!("bob:{BCRYPT}\n")).unwrap();
+    let show = |name: &str| pki.path(name).display().to_string();
+    let config = |more: &str| {
+        format!(
+            "http: \"127.0.0.1:-1\"\nmonitoring {{\ntoken_file: \"{}\"\nusers_file: \
+             \"{}\"\n{more}}}\n",
+            show("tokens"),
+            show("users"),
+        )
+    };
+    let server = Server::start_with(Kind::Natssl, &config(""), &["-DVV"]);
+    let monitor = server.port_of("Starting http monitor on ");
+    let ask = |page: &str, header: &str| {
+        let mut tcp = TcpStream::connect(monitor).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        say(&mut tcp, &format!("GET {page} HTTP/1.0\r\nHost: x\r\n{header}\r\n"))
+    };
+    // Basic: bob:pl4nt, whose octets in base64 are Ym9iOnBsNG50.
+    for (header, status) in [
+        (format!("Authorization: Bearer {token}\r\n"), "200"),
+        ("Authorization: Bearer pl4nt-wrong-token-1\r\n".to_owned(), "401"),
+        ("Authorization: Basic Ym9iOnBsNG50\r\n".to_owned(), "401"),
+        ("Authorization: pl4nt\r\n".to_owned(), "401"),
+        (String::new(), "401"),
+    ] {
+        for page in PAGES {
+            let answer = ask(page, &header);
+            clean(&format!("{page} with {header:?}"), &answer);
+            assert!(!answer.contains("Ym9iOnBsNG50"), "{answer}");
+            let known = *page == "/varz" || status == "401";
+            let first = answer.lines().next().unwrap_or_default();
+            assert!(!known || first.contains(status), "{page} with {header:?}: {first}");
+        }
+    }
+    ask("/varz?token=pl4nt-query&pass=pl4nt", "");
+    let length = server.log_len();
+    std::fs::write(pki.path("users"), "bob:pl4nt-in-clear\n").unwrap();
+    server.reload(&config(""));
+    server.log_since(length, "Failed to reload server configuration");
+    std::fs::write(pki.path("tokens"), "pl4nt-short\n").unwrap();
+    let length = server.log_len();
+    server.reload(&config("nope: \"x\"\n"));
+    server.log_since(length, "Failed to reload server configuration");
+    look_at_process(server.pid());
+    let log = server.log();
+    clean("the log", &log);
+    assert!(!log.contains("Ym9iOnBsNG50"), "{log}");
 }
 
 #[test]

@@ -4,8 +4,10 @@
 mod alerts;
 mod kinds;
 mod library;
+mod outcomes;
 mod x509;
 
 pub use alerts::{ALERTS, Alert};
 pub use library::{LIBRARY_ROWS, LibraryError, LibraryRow, find_library_errors, library_error};
+pub use outcomes::VERIFY_OUTCOMES;
 pub use x509::{VERIFY_RESULTS, VerifyResult};

@@ -474,7 +474,8 @@ fn staple_issuer(kind: Kind, pki: &Pki) -> Vec<String> {
         path
     };
     let mut got = Vec::new();
-    let cases: [(&str, &[&[u8]], &[&[u8]]); 4] = [
+    type Parts<'a> = &'a [&'a [u8]];
+    let cases: [(&str, Parts, Parts); 4] = [
         ("in the chain", &[&leaf, &root], &[&middle]),
         ("first in ca_file", &[&leaf], &[&root, &middle]),
         ("last in ca_file", &[&leaf], &[&middle, &root]),

@@ -54,6 +54,7 @@ pub fn run(judge: &Judge) {
     lame_duck(judge);
     slow_consumer(judge);
     activity(judge);
+    links(judge);
 }
 
 /// All queries of one scenario.
@@ -180,6 +181,29 @@ fn direction(values: &[&Value]) -> (bool, bool) {
     let up = values.is_sorted_by_key(|value| key(value));
     let down = values.is_sorted_by_key(|value| std::cmp::Reverse(key(value)));
     (up, down)
+}
+
+/// Where the root page leads: natssl's to all that nats-server's does, and further.
+fn links(judge: &Judge) {
+    for base in ["", "http_base_path: \"/base\"\n"] {
+        let config = format!("http: \"127.0.0.1:-1\"\nno_system_account: true\n{base}");
+        let pair = Pair::start(&config);
+        let found = |server: &Server| -> BTreeSet<String> {
+            let path = Some(base_path(server)).filter(|path| !path.is_empty()).unwrap_or("/");
+            let page = server.http_get(path).1;
+            let links = page.split("href=").skip(1);
+            let targets = links.filter_map(|rest| {
+                rest.trim_start_matches(['"', '.']).split(['"', ' ', '>']).next()
+            });
+            targets.filter(|to| to.starts_with('/')).map(str::to_owned).collect()
+        };
+        let (natssl, go) = pair.each(found);
+        assert!(go.len() > 10, "{go:?}");
+        let both: Vec<String> = natssl.intersection(&go).cloned().collect();
+        let exchange = |lines: Vec<String>| vec![Exchange::new("/", lines)];
+        let name = format!("links{}", base_path(&pair.go));
+        judge.compare(&name, &exchange(both), &exchange(go.into_iter().collect()));
+    }
 }
 
 /// What moves `last_activity`.
