@@ -30,7 +30,7 @@ pub struct Row {
     pub what: String,
     pub listener: Listener,
     pub work: Work,
-    /// What bounds the row from below, if cryptography does.
+    /// What bounds the row from below, if that can be said.
     pub bound: Option<Bound>,
 }
 
@@ -138,7 +138,7 @@ fn flood(name: &str, flow: Flow, pace: Pace, transport: Transport, payload: usiz
         name: format!("{name}-{}", suffix(transport, payload)),
         what: format!("{payload} B to {whom}, {how}"),
         listener: listener(transport),
-        bound: flood.bound(),
+        bound: Some(flood.bound()),
         work: Work::Flood(flood),
     }
 }
@@ -154,8 +154,10 @@ fn bursts(transport: Transport, payload: usize) -> Row {
         ),
         listener: listener(transport),
         work: Work::Bursts(Bursts { pairs, idle: 0, messages, payload }),
-        bound: (transport == Transport::Tls)
-            .then_some(Bound::Records { record_bytes, bytes: 2.0 * bytes as f64 }),
+        bound: Some(Bound::Bytes {
+            record_bytes: (transport == Transport::Tls).then_some(record_bytes),
+            bytes: 2.0 * bytes as f64,
+        }),
     }
 }
 

@@ -105,11 +105,8 @@ impl Flood {
         self.payload + FRAME_BYTES
     }
 
-    /// The bytes that must be deciphered and enciphered for one message or delivery, in the largest records possible.
-    pub fn bound(&self) -> Option<Bound> {
-        if self.transport == Transport::Plain {
-            return None;
-        }
+    /// The bytes that must come in and go out for one message or delivery, under TLS in the largest records possible.
+    pub fn bound(&self) -> Bound {
         let message = self.message_bytes();
         let passes = match self.flow {
             Flow::Nobody => 1.0,
@@ -121,10 +118,10 @@ impl Flood {
             Pace::Single => message,
             Pace::Bursts { messages, .. } => messages * message,
         };
-        Some(Bound::Records {
-            record_bytes: record.min(RECORD_BYTES),
+        Bound::Bytes {
+            record_bytes: (self.transport == Transport::Tls).then_some(record.min(RECORD_BYTES)),
             bytes: passes * message as f64,
-        })
+        }
     }
 }
 
@@ -223,10 +220,19 @@ pub enum Held {
     HalfOpenTls,
 }
 
-/// The work of the cryptographic library in one message or connection.
+/// What nobody can save: moving bytes, and the work of the cryptographic library.
 pub enum Bound {
-    Records { record_bytes: usize, bytes: f64 },
-    Handshake { key: KeyType, group: Group, clients: Clients, resume: Resume },
+    /// Of one message, in and out together. `record_bytes`: length of a TLS record, if there are any.
+    Bytes {
+        record_bytes: Option<usize>,
+        bytes: f64,
+    },
+    Handshake {
+        key: KeyType,
+        group: Group,
+        clients: Clients,
+        resume: Resume,
+    },
 }
 
 /// What a row counts.

@@ -171,7 +171,8 @@ fn payload(bytes: usize) -> Vec<u8> {
     (b'a'..=b'z').cycle().take(bytes).collect()
 }
 
-fn own_cpu() -> u64 {
+/// CPU nanoseconds this process has used.
+pub fn own_cpu() -> u64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
