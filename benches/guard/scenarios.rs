@@ -34,6 +34,7 @@ pub struct Scenario {
 
 /// Makes every connection there is; nothing is measured yet.
 pub fn all(machine: &Rc<Machine>, pki: &Pki) -> Result<Vec<Scenario>, Failure> {
+    // Scenarios that fill an account's cache have servers of their own.
     let plain = Site::new(machine, "port: -1\n")?;
     let tls = Site::new(machine, &tls_block(pki, ""))?;
     let authority = pki.certificate(KeyType::EcdsaP256, Role::Authority);
@@ -83,7 +84,7 @@ pub fn all(machine: &Rc<Machine>, pki: &Pki) -> Result<Vec<Scenario>, Failure> {
             open,
             Flow { subject: "head", wants: &["head"], headers: true, ..one },
         )?,
-        index(&plain)?,
+        index(&Site::new(machine, "port: -1\n")?)?,
         flow(
             "permitted-plain-128",
             &limited,
@@ -95,7 +96,7 @@ pub fn all(machine: &Rc<Machine>, pki: &Pki) -> Result<Vec<Scenario>, Failure> {
                 ..one
             },
         )?,
-        request(&plain)?,
+        request(&Site::new(machine, "port: -1\n")?)?,
         single("single-plain-128", &plain, open)?,
         single("single-tls-128", &tls, sealed)?,
         ping("ping-plain", &plain, open)?,
