@@ -46,6 +46,7 @@ pub fn markdown() -> String {
         "Refusals of FIPS mode",
         "Ends of connections (`reason` in the log)",
         "Alarms (`/varz`, `/tlsz`, systemd's status)",
+        "Outcomes in the audit log (`outcome`)",
     ];
     for (family, title) in FAMILIES.iter().zip(titles) {
         head(&mut text, title);

@@ -12,6 +12,7 @@ pub use list::{list_text, markdown};
 
 use crate::explained::Explained;
 use crate::server::AlarmKind;
+use crate::server::trail::OUTCOMES;
 use crate::session::CloseReason;
 use crate::tls::error::PairError;
 use crate::tls::explained::{ALERTS, VERIFY_RESULTS};
@@ -48,13 +49,14 @@ pub(crate) struct Family {
     pub rows: &'static [Explained],
 }
 
-pub(crate) const FAMILIES: [Family; 6] = [
+pub(crate) const FAMILIES: [Family; 7] = [
     Family { about: "failed handshake", rows: HandshakeError::EXPLAINED },
     Family { about: "TLS configuration", rows: SetupError::EXPLAINED },
     Family { about: "certificate and key", rows: PairError::EXPLAINED },
     Family { about: "FIPS refusal", rows: Reason::EXPLAINED },
     Family { about: "end of a connection", rows: CloseReason::EXPLAINED },
     Family { about: "alarm", rows: AlarmKind::EXPLAINED },
+    Family { about: "outcome in the audit log", rows: OUTCOMES },
 ];
 
 const ALERT: &str = "TLS alert";

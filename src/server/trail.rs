@@ -6,9 +6,11 @@
 
 mod entry;
 mod event;
+mod outcome;
 
 pub use entry::{Entry, LISTENER_CLIENT, LISTENER_MONITOR, Stranger};
 pub use event::{Connection, Event, Record};
+pub use outcome::OUTCOMES;
 
 use crate::limits::{AUDIT_QUEUE, AUDIT_QUEUE_MAX};
 use crate::options::audit_log::WhenFull;

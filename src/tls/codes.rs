@@ -5,7 +5,7 @@
 use super::error::{HandshakeError, VerifyFailure};
 
 /// By the beginning of [`VerifyFailure::reason`] after `x509: `, as hints are found.
-const VERIFY: [(&str, &str); 14] = [
+const OF_REASONS: [(&str, &str); 14] = [
     ("certificate signed by unknown authority", "tls.unknown_ca"),
     ("certificate has expired", "tls.certificate_expired"),
     ("certificate specifies an incompatible key usage", "tls.certificate_purpose"),
@@ -27,6 +27,9 @@ const REVOKED: &str = "tls.certificate_revoked";
 const OCSP_REVOKED: &str = "Invalid OCSP response status: revoked";
 
 impl VerifyFailure {
+    /// Beginnings of reasons, and their codes.
+    pub const OUTCOMES: &'static [(&'static str, &'static str)] = &OF_REASONS;
+
     /// Never changes; `tls.certificate_refused` where there is no word of its own.
     pub fn outcome(&self) -> &'static str {
         let reason = self.reason.strip_prefix("x509: ").unwrap_or(&self.reason);
@@ -41,7 +44,7 @@ impl VerifyFailure {
         {
             return REVOKED;
         }
-        let found = VERIFY.iter().find(|(start, _)| reason.starts_with(start));
+        let found = OF_REASONS.iter().find(|(start, _)| reason.starts_with(start));
         found.map_or("tls.certificate_refused", |(_, code)| code)
     }
 }
