@@ -24,12 +24,20 @@ const NATS_SERVER: &str = "nats-server";
 fn main() -> ExitCode {
     // Before anything else: OpenSSL chooses its providers at the first use.
     let ready = tls::start();
-    let mut arguments = std::env::args();
+    let all: Vec<String> = std::env::args().collect();
+    let hidden = cli::hide_secrets(&all);
+    let mut arguments = all.into_iter();
     let program = arguments.next().unwrap_or_default();
     let program = match Path::new(&program).file_name() {
         Some(name) if name == NATS_SERVER => NATS_SERVER,
         _ => "natssl",
     };
+    if let Err(error) = hidden {
+        eprintln!(
+            "{program}: the password on the command line can be read by every user of this machine \
+             ({error}); write it into the configuration file"
+        );
+    }
     let arguments: Vec<String> = arguments.collect();
     if program != NATS_SERVER && tools::answers_refused(&arguments) {
         return tools::run_refused(&ready, &arguments);

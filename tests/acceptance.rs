@@ -18,7 +18,7 @@ fn complaint(entry: &str) -> Option<String> {
             rest.split_once("::").is_some_and(|(file, test)| has_test(file, test))
         }
         Some(("compat", rest)) => rest.split_once('/').is_some_and(|(group, case)| {
-            let group = if group == "monitor" { "life" } else { group };
+            let group = if group == "monitor" { "monitor/scenarios" } else { group };
             read(&format!("tests/compat/cases/{group}.rs")).contains(&format!("\"{case}\""))
         }),
         _ => false,

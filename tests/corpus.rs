@@ -28,6 +28,11 @@ fn connect() {
 }
 
 #[test]
+fn query() {
+    run("query", natssl::monitor::query::fuzz_one);
+}
+
+#[test]
 fn hello() {
     run("hello", natssl::tls::sniff::fuzz_one);
 }

@@ -88,7 +88,7 @@ fn all() -> Vec<Row> {
     for idle in [1000, 5000] {
         rows.extend([Plain, Tls].map(|transport| mostly_idle(idle, transport)));
     }
-    rows.extend([Plain, Tls].map(|transport| with_headers(transport)));
+    rows.extend([Plain, Tls].map(with_headers));
     for subjects in [1000, 10_000] {
         let flow = Flow::Wildcards { subscriptions: 100_000, subjects };
         let name = if subjects == 1000 { "wild100k-hot" } else { "wild100k-cold" };

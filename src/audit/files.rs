@@ -13,6 +13,8 @@ pub enum Purpose {
     Ca,
     Crl,
     Passphrase,
+    /// Tokens or users of `monitoring`.
+    Credentials,
     Log,
     Pid,
 }
@@ -26,6 +28,7 @@ impl Purpose {
             Self::Ca => "CA file",
             Self::Crl => "CRL file",
             Self::Passphrase => "passphrase file",
+            Self::Credentials => "file of monitoring credentials",
             Self::Log => "log file",
             Self::Pid => "pid file",
         }

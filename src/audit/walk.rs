@@ -292,6 +292,18 @@ fn files(model: &mut Model, document: &Document) {
             model.files.push(file);
         }
     }
+    if let Some((map, _)) = map_of(model.root, &["monitoring"]) {
+        for (key, purpose) in [
+            ("token_file", Purpose::Credentials),
+            ("users_file", Purpose::Credentials),
+            ("ca_file", Purpose::Ca),
+            ("crl_file", Purpose::Crl),
+        ] {
+            if let Some((path, at)) = text_of(map, &[key]).filter(|(path, _)| !path.is_empty()) {
+                model.files.push(File::of(Path::new(path), purpose, at));
+            }
+        }
+    }
     for (key, purpose) in
         [(&["log_file", "logfile"][..], Purpose::Log), (&["pid_file", "pidfile"], Purpose::Pid)]
     {

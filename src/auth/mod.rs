@@ -4,6 +4,7 @@
 //! a CONNECT is measured against, and which user a certificate is.
 
 pub mod mapping;
+pub mod monitoring;
 mod permission;
 mod user;
 

@@ -4,12 +4,14 @@
 //! server and ends no process. The exit code is the caller's to return.
 
 mod flags;
+mod hide;
 mod send_signal;
 mod usage;
 
 use std::fmt;
 
 pub use flags::{FlagError, NumberError, parse};
+pub use hide::hide_secrets;
 pub use send_signal::{SignalError, send};
 pub use usage::{tls_help, usage};
 

@@ -30,8 +30,11 @@ enum Place {
 impl Place {
     fn parse(url: &str) -> Result<Self, LogError> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        // Behind host and port nothing means anything.
-        let host = || rest.split('/').next().unwrap_or_default().to_string();
+        // Behind host and port nothing means anything, nor does a user before them.
+        let host = || {
+            let authority = rest.split('/').next().unwrap_or_default();
+            authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_string()
+        };
         match scheme.to_ascii_lowercase().as_str() {
             "udp" => Ok(Self::Udp(host())),
             "tcp" => Ok(Self::Tcp(host())),

@@ -2,6 +2,7 @@
 //! may cost.
 
 use super::Monitor;
+use super::guard::Visitor;
 use super::query::{self, Query};
 use super::reply::{Kind, Reply};
 use super::routes::{self, Counted, Weight};
@@ -15,6 +16,7 @@ impl Monitor {
     pub(super) async fn respond(
         self: Arc<Self>,
         request: &Request<Incoming>,
+        visitor: &Visitor,
     ) -> Response<Full<Bytes>> {
         let uri = request.uri();
         let has_host = request.headers().contains_key(header::HOST) || uri.host().is_some();
@@ -44,8 +46,12 @@ impl Monitor {
             None => None,
         };
         drop(generation);
+        if let Some(refusal) = self.refusal(request, visitor, route.map(|route| route.path)).await {
+            return refusal;
+        }
         let Some(route) = route else { return Reply::not_found().into_response(None) };
-        self.answer(route, Query::new(uri.query().unwrap_or_default())).await
+        let query = Query::new(uri.query().unwrap_or_default());
+        self.answer(route, query.accepting(request.headers())).await
     }
 
     async fn answer(
@@ -137,6 +143,7 @@ fn moved(request: &Request<Incoming>, path: &[u8]) -> Response<Full<Bytes>> {
     let reply = Reply {
         status: StatusCode::MOVED_PERMANENTLY,
         kind: Kind::Html,
+        headers: Vec::new(),
         body: format!("<a href=\"{shown}\">Moved Permanently</a>.\n\n").into_bytes(),
     };
     let mut response = reply.into_response(None);

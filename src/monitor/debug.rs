@@ -64,7 +64,7 @@ pub fn vars(_: &Monitor, _: &Query) -> Answer {
     memory.insert("BySize".to_owned(), json!([]));
     let shown = crate::cli::redact_arguments(&arguments);
     let body = json!({"cmdline": shown, "memstats": memory}).to_string().into_bytes();
-    Ok(Reply { status: StatusCode::OK, kind: Kind::JsonUtf8, body })
+    Ok(Reply { status: StatusCode::OK, kind: Kind::JsonUtf8, headers: Vec::new(), body })
 }
 
 /// Threads as the kernel sees them. COMPAT: text that calls itself JSON.

@@ -49,6 +49,11 @@ pub fn reply(monitor: &Monitor, query: &Query) -> Answer {
     Ok(Reply::json(body.to_string().into_bytes()).with_status(status))
 }
 
+/// What a request without parameters would be told; `None`: all is well.
+pub fn ailment(monitor: &Monitor) -> Option<String> {
+    failure(monitor, &Query::default()).map(|failure| failure.text)
+}
+
 fn failure(monitor: &Monitor, query: &Query) -> Option<Failure> {
     let given = |name: &str| !query.bytes(name).is_empty();
     let missing = |name: &str, what: &str| Failure {

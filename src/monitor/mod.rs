@@ -1,4 +1,4 @@
-//! Monitoring over HTTP: nats-server's endpoints, and `/tlsz` and `/fipsz`. One file an endpoint,
+//! Monitoring over HTTP: nats-server's endpoints, and `/tlsz`, `/fipsz` and `/metrics`. One file an endpoint,
 //! [`routes::ROUTES`] lists them.
 
 mod accountz;
@@ -6,20 +6,23 @@ mod answer;
 mod connz;
 mod debug;
 mod fipsz;
+mod guard;
 mod healthz;
 mod jetstream;
 mod links;
+mod metrics;
+mod page;
 mod patient;
-mod query;
+pub mod query;
 mod recorded;
 mod reply;
-mod root;
 mod routes;
 mod slots;
 mod subsz;
 mod tlsz;
 mod varz;
 
+use self::guard::{Desk, Visitor};
 use self::patient::Patient;
 use self::slots::{Slot, Slots};
 use crate::limits::{
@@ -33,7 +36,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{Semaphore, oneshot};
 
 pub struct Monitor {
@@ -43,6 +47,7 @@ pub struct Monitor {
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
     gate: Semaphore,
+    desk: Desk,
     /// Bound how many answers whose size grows are made at once, and how many of the large ones
     /// wait for their readers.
     makers: Arc<Semaphore>,
@@ -53,8 +58,8 @@ impl Monitor {
     pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
         let makers = Arc::new(Semaphore::new(MONITOR_MAKERS));
         let large = Arc::new(Semaphore::new(MONITOR_LARGE_ANSWERS));
-        let gate = Semaphore::new(1);
-        Self { server, ready, port, requests: Mutex::default(), gate, makers, large }
+        let (gate, desk) = (Semaphore::new(1), Desk::new());
+        Self { server, ready, port, requests: Mutex::default(), gate, desk, makers, large }
     }
 
     /// Serves until the task is dropped.
@@ -64,27 +69,51 @@ impl Monitor {
             match listener.accept().await {
                 Ok((tcp, address)) => {
                     self.may_accept().await;
-                    let Some(slot) = slots.take().await else { return };
-                    let (monitor, slot) = (Arc::clone(&self), Arc::new(slot));
-                    let (give, given) = oneshot::channel();
-                    // It begins when its slot knows it.
-                    let task = tokio::spawn(async move {
-                        if let Ok(slot) = given.await {
-                            monitor.connection(tcp, address, slot).await;
-                        }
-                    });
-                    slot.occupy(task.abort_handle());
-                    let _ = give.send(slot);
+                    let serve = move |monitor: Arc<Self>, slot| async move {
+                        monitor.connection(tcp, address, slot).await;
+                    };
+                    self.begin(&slots, serve).await;
                 }
-                Err(error) => {
-                    tracing::error!(
-                        event = "monitor.accept.failed",
-                        "monitoring: accept error: {error}"
-                    );
-                    tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
-                }
+                Err(error) => accept_failed(error).await,
             }
         }
+    }
+
+    /// As [`Monitor::serve`], on a Unix socket.
+    pub async fn serve_unix(self: Arc<Self>, listener: UnixListener) {
+        let slots = Slots::new(MONITOR_CONNECTIONS);
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let serve = move |monitor: Arc<Self>, slot| async move {
+                        monitor.http(stream, Visitor::Local, slot).await;
+                    };
+                    self.begin(&slots, serve).await;
+                }
+                Err(error) => accept_failed(error).await,
+            }
+        }
+    }
+
+    /// Serves one connection by a task of its own, once there is a place for it.
+    async fn begin<W>(
+        self: &Arc<Self>,
+        slots: &Arc<Slots>,
+        serve: impl FnOnce(Arc<Self>, Arc<Slot>) -> W + Send + 'static,
+    ) where
+        W: Future<Output = ()> + Send,
+    {
+        let Some(slot) = slots.take().await else { return };
+        let (monitor, slot) = (Arc::clone(self), Arc::new(slot));
+        let (give, given) = oneshot::channel();
+        // It begins when its slot knows it.
+        let task = tokio::spawn(async move {
+            if let Ok(slot) = given.await {
+                serve(monitor, slot).await;
+            }
+        });
+        slot.occupy(task.abort_handle());
+        let _ = give.send(slot);
     }
 
     async fn connection(
@@ -94,12 +123,14 @@ impl Monitor {
         slot: Arc<Slot>,
     ) {
         let generation = self.server.current();
+        let (mut visitor, ip) = (None, address.ip());
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
             Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
                 Ok((stream, peer)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);
+                    visitor = Some((generation.number, Box::new(peer)));
                     stream
                 }
                 Err(error) => {
@@ -117,11 +148,22 @@ impl Monitor {
             },
         };
         drop(generation);
+        self.http(stream, Visitor::Remote { address: ip, peer: visitor }, slot).await;
+    }
+
+    async fn http<S: AsyncRead + AsyncWrite + Unpin>(
+        self: Arc<Self>,
+        stream: S,
+        visitor: Visitor,
+        slot: Arc<Slot>,
+    ) {
+        let visitor = Arc::new(visitor);
         let service = service_fn(|request| {
             let (monitor, slot) = (Arc::clone(&self), Arc::clone(&slot));
+            let visitor = Arc::clone(&visitor);
             async move {
                 slot.work();
-                let response = monitor.respond(&request).await;
+                let response = monitor.respond(&request, &visitor).await;
                 slot.rest();
                 Ok::<_, Infallible>(response)
             }
@@ -144,4 +186,9 @@ impl Monitor {
     fn requests(&self) -> BTreeMap<&'static str, u64> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+async fn accept_failed(error: std::io::Error) {
+    tracing::error!(event = "monitor.accept.failed", "monitoring: accept error: {error}");
+    tokio::time::sleep(crate::limits::ACCEPT_BACKOFF.1).await;
 }

@@ -1,10 +1,16 @@
 //! Paths and queries, read as Go's HTTP server and nats-server read them. COMPAT: the texts, too.
 
 use crate::log::quoted_bytes;
+use hyper::HeaderMap;
+use hyper::header::ACCEPT;
 
-/// The parameters of a request, decoded.
+/// The parameters of a request, decoded, and the form its answer should have.
 #[derive(Default)]
-pub struct Query(Vec<(Vec<u8>, Vec<u8>)>);
+pub struct Query {
+    parameters: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The `Accept` headers, comma between them.
+    accept: String,
+}
 
 /// A parameter that cannot be read. `Display`-less on purpose: the bytes are the answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,12 +32,21 @@ impl Query {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             Some((unescape(name, true)?, unescape(value, true)?))
         };
-        Self(pairs.filter_map(pair).collect())
+        Self { parameters: pairs.filter_map(pair).collect(), accept: String::new() }
+    }
+
+    pub fn accepting(self, headers: &HeaderMap) -> Self {
+        let all = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        Self { accept: all.collect::<Vec<_>>().join(","), ..self }
+    }
+
+    pub fn accept(&self) -> &str {
+        &self.accept
     }
 
     /// The first value; empty where there is none.
     pub fn bytes(&self, name: &str) -> &[u8] {
-        let found = self.0.iter().find(|(known, _)| known == name.as_bytes());
+        let found = self.parameters.iter().find(|(known, _)| known == name.as_bytes());
         found.map_or(&[], |(_, value)| value)
     }
 
@@ -154,9 +169,32 @@ pub fn escaped(path: &[u8]) -> String {
     out
 }
 
+/// Properties for the fuzz target: no panic, a path survives being written, and is clean once.
+pub fn fuzz_one(data: &[u8]) {
+    let clean = cleaned(data);
+    assert!(clean.starts_with(b"/"));
+    assert_eq!(cleaned(&clean), clean);
+    assert_eq!(unescape(&escaped(&clean), false).as_ref(), Some(&clean));
+    let text = String::from_utf8_lossy(data);
+    let query = Query::new(&text);
+    for name in ["a", "subs", "limit", ""] {
+        let _ = (query.boolean(name), query.integer(name), query.unsigned(name));
+    }
+    let _ = (query.subs(), query.text("a"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_path_and_no_query_is_too_odd(data in any::<Vec<u8>>(), text in any::<String>()) {
+            fuzz_one(&data);
+            fuzz_one(text.as_bytes());
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_go_reads_them() {

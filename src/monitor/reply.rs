@@ -1,8 +1,9 @@
 //! Answers, and JSON as Go prints it.
 
+use super::metrics::Format;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::{Serialize, Serializer};
 use serde_json::ser::PrettyFormatter;
@@ -14,6 +15,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub struct Reply {
     pub status: StatusCode,
     pub kind: Kind,
+    /// Besides those of the kind.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Vec<u8>,
 }
 
@@ -27,6 +30,7 @@ pub enum Kind {
     /// As [`Kind::Text`], with a header that tells browsers to believe it.
     PlainText,
     Html,
+    Metrics(Format),
 }
 
 impl Reply {
@@ -41,11 +45,11 @@ impl Reply {
     }
 
     pub fn json(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, kind: Kind::Json, body }
+        Self { status: StatusCode::OK, kind: Kind::Json, headers: Vec::new(), body }
     }
 
     pub fn text(status: StatusCode, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, kind: Kind::Text, body: body.into() }
+        Self { status, kind: Kind::Text, headers: Vec::new(), body: body.into() }
     }
 
     pub fn bad_request(body: impl Into<Vec<u8>>) -> Self {
@@ -54,7 +58,7 @@ impl Reply {
 
     pub fn not_found() -> Self {
         let (status, body) = (StatusCode::NOT_FOUND, b"404 page not found\n".to_vec());
-        Self { status, kind: Kind::PlainText, body }
+        Self { status, kind: Kind::PlainText, headers: Vec::new(), body }
     }
 
     pub fn with_status(self, status: StatusCode) -> Self {
@@ -75,6 +79,9 @@ impl Reply {
         let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
+        for (name, value) in self.headers {
+            headers.append(name, value);
+        }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         match self.kind {
             Kind::Json => {
@@ -85,7 +92,7 @@ impl Reply {
                 let no_sniff = HeaderValue::from_static("nosniff");
                 headers.insert(header::X_CONTENT_TYPE_OPTIONS, no_sniff);
             }
-            Kind::JsonUtf8 | Kind::Text | Kind::Html => {}
+            Kind::JsonUtf8 | Kind::Text | Kind::Html | Kind::Metrics(_) => {}
         }
         response
     }
@@ -98,6 +105,7 @@ impl Kind {
             Self::JsonUtf8 => "application/json; charset=utf-8",
             Self::Text | Self::PlainText => "text/plain; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
+            Self::Metrics(format) => format.content_type(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::query::{Query, Undecodable};
 use super::reply::Reply;
 use super::{
-    Monitor, accountz, connz, debug, fipsz, healthz, jetstream, links, root, subsz, tlsz, varz,
+    Monitor, accountz, connz, debug, fipsz, healthz, jetstream, links, metrics, page, subsz, tlsz,
+    varz,
 };
 
 /// An answer, or the parameter that cannot be read.
@@ -39,7 +40,7 @@ use Counted::{Always, Never, Readable};
 use Weight::{Fixed, Growing};
 
 pub const ROUTES: &[Route] = &[
-    route("/", Always("/"), Fixed, |monitor, _| Ok(root::page(&monitor.server))),
+    route("/", Always("/"), Fixed, page::reply),
     route("/varz", Always("/varz"), Fixed, |monitor, _| Ok(varz::reply(monitor))),
     route("/connz", Readable("/connz"), Growing, connz::reply),
     route("/routez", Readable("/routez"), Fixed, links::routez),
@@ -58,6 +59,7 @@ pub const ROUTES: &[Route] = &[
     // natssl's own.
     route("/tlsz", Always("/tlsz"), Fixed, |monitor, _| Ok(tlsz::reply(monitor))),
     route("/fipsz", Always("/fipsz"), Fixed, |monitor, _| Ok(fipsz::reply(monitor))),
+    route("/metrics", Always("/metrics"), Growing, metrics::reply),
 ];
 
 const fn route(
@@ -71,4 +73,20 @@ const fn route(
 
 pub fn find(path: &[u8]) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path.as_bytes() == path)
+}
+
+/// What `monitoring { open }` may name is what there is.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::monitoring::ENDPOINTS;
+
+    #[test]
+    fn every_path_can_be_named_in_the_configuration() {
+        let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
+        paths.sort_unstable();
+        let mut named = ENDPOINTS.to_vec();
+        named.sort_unstable();
+        assert_eq!(paths, named);
+    }
 }

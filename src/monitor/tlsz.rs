@@ -25,14 +25,14 @@ struct Tlsz {
 /// One listener with TLS.
 #[derive(Serialize)]
 pub struct ListenerView {
-    listener: &'static str,
+    pub listener: &'static str,
     /// Connections without TLS are served, too.
-    allow_non_tls: bool,
-    handshake_first: String,
-    timeout_seconds: f64,
-    ticket_key_age_seconds: i64,
-    profiles: Vec<ProfileView>,
-    handshakes: Totals,
+    pub allow_non_tls: bool,
+    pub handshake_first: String,
+    pub timeout_seconds: f64,
+    pub ticket_key_age_seconds: i64,
+    pub profiles: Vec<ProfileView>,
+    pub handshakes: Totals,
 }
 
 impl ListenerView {

@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub fn reply(monitor: &Monitor) -> Reply {
+    Reply::pretty(&Value::Object(fields(monitor)))
+}
+
+pub fn fields(monitor: &Monitor) -> Map<String, Value> {
     let generation = monitor.server.current();
     let mut fields = Map::new();
     identity(&generation, &mut fields);
     limits(monitor, &generation, &mut fields);
     activity(monitor, &generation, &mut fields);
-    Reply::pretty(&Value::Object(fields))
+    fields
 }
 
 fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
@@ -160,7 +164,7 @@ fn activity(monitor: &Monitor, generation: &Generation, fields: &mut Map<String,
 }
 
 /// Resident memory of this process; 0 where /proc does not say.
-fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|rest| rest.split_ascii_whitespace().next());

@@ -8,6 +8,7 @@ mod files;
 mod lame_duck;
 mod listener;
 pub mod moderation;
+mod monitor_socket;
 mod proof;
 pub mod recheck;
 mod reload;

@@ -7,6 +7,7 @@ use super::recheck;
 use super::rotation::{Retry, Say, Stamps, Watch};
 use super::supervisor::log_settings;
 use crate::audit_log::AuditLog;
+use crate::auth::monitoring::Guard;
 use crate::limits::{FIRST_STAPLES, TICKET_KEY_AGE};
 use crate::log::Logger;
 use crate::ocsp::Ocsp;
@@ -101,6 +102,7 @@ impl Reloader {
                     "Renewed the keys of TLS session tickets"
                 );
                 self.made = now;
+                let acceptors = Acceptors { guard: before.guard.clone(), ..acceptors };
                 let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
                 self.ocsp.follow(&after);
             }
@@ -146,11 +148,23 @@ impl Reloader {
     }
 
     async fn rotate(&mut self, before: &Generation, acceptors: Acceptors) {
-        if contents(&before.acceptor) == contents(&acceptors.clients) {
+        let same_clients = contents(&before.acceptor) == contents(&acceptors.clients);
+        let same_monitor = contents(&before.monitor) == contents(&acceptors.monitor)
+            && Guard::same(before.guard.as_deref(), acceptors.guard.as_deref());
+        if same_clients && same_monitor {
             return;
         }
         self.ocsp.stapler.prepare(&before.options, &acceptors, FIRST_STAPLES).await;
         let after = self.server.publish(before.options.clone(), acceptors, before.loaded);
+        if !same_monitor {
+            tracing::info!(
+                event = "monitor.credentials.rotated",
+                "Rotated who may ask the monitoring endpoints, or its certificates"
+            );
+        }
+        if same_clients {
+            return self.ocsp.follow(&after);
+        }
         let served = |generation: &Generation| {
             generation.acceptor.as_ref().map(|acceptor| acceptor.certificate_lines())
         };
@@ -245,6 +259,9 @@ impl Reloader {
         self.made = Instant::now();
         self.ocsp.follow(&after);
         self.carry_out(&before, &after, &changes);
+        if !Guard::same(before.guard.as_deref(), after.guard.as_deref()) {
+            tracing::info!(event = "server.option_reloaded", "Reloaded: monitoring credentials");
+        }
         let facts = vec![("outcome", "reloaded".into()), ("config", digest.clone().into())];
         self.audit.follow(audit, "reload", facts);
         recheck::start(Arc::clone(&self.server), after);

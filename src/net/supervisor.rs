@@ -4,6 +4,7 @@ use super::acceptors;
 use super::failures::Failures;
 use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
+use super::monitor_socket::{self, SocketFile};
 use super::proof;
 use super::reload::Reloader;
 pub use super::reload::Reread;
@@ -16,7 +17,7 @@ use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
 use crate::monitor::Monitor;
 use crate::ocsp::Ocsp;
 use crate::options::{LogFormat, MonitorListener, Options};
-use crate::server::{Acceptors, COMPATIBLE_VERSION, Identity, Server};
+use crate::server::{Acceptors, COMPATIBLE_VERSION, Generation, Identity, Server};
 use crate::session::CloseReason;
 use crate::tls::{Acceptor, Clock, HandshakeFirst, Level, Ready, Refusal, VERSION, crypto};
 use std::fmt;
@@ -149,7 +150,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     let audit = Arc::new(AuditLog::new(start.ready, Arc::clone(&server)));
     let prepared = audit.prepare(options.audit_log.as_ref()).map_err(|e| fatal(e.to_string()))?;
     audit.follow(prepared, "start", start_facts(start.ready, &server, address));
-    let monitors = start_monitors(&server, start.ready).await?;
+    let (monitors, _socket) = start_monitors(&server, start.ready).await?;
     tracing::info!(
         event = "listener.up",
         address = address.to_string(),
@@ -373,8 +374,11 @@ async fn bind(host: &str, port: i64) -> Result<Bound, (String, String)> {
     Ok((listener, address))
 }
 
-/// Monitoring listeners that are up, as URLs.
-async fn start_monitors(server: &Arc<Server>, ready: Ready) -> Result<Vec<String>, StartError> {
+/// Monitoring listeners that are up, as URLs, and the file of the Unix socket.
+async fn start_monitors(
+    server: &Arc<Server>,
+    ready: Ready,
+) -> Result<(Vec<String>, Option<SocketFile>), StartError> {
     let generation = server.current();
     let options = &generation.options;
     let fatal = |text: String| StartError::Fatal(format!("Can't start monitoring: {text}"));
@@ -386,22 +390,50 @@ async fn start_monitors(server: &Arc<Server>, ready: Ready) -> Result<Vec<String
             http.port, https.port
         )));
     }
-    let Some(monitor) = listeners.first() else { return Ok(Vec::new()) };
-    if monitor.https && generation.monitor.is_none() {
-        return Err(fatal("TLS cert and key required for HTTPS".to_owned()));
+    let monitor = match listeners.first() {
+        Some(listener) => Some(bind_monitor(&generation, listener).await.map_err(fatal)?),
+        None => None,
+    };
+    let port = monitor.as_ref().map_or(0, |(_, address)| address.port());
+    let endpoints = Arc::new(Monitor::new(Arc::clone(server), ready, port));
+    let mut file = None;
+    if let Some(socket) = &options.monitoring.socket {
+        let (listener, bound) = monitor_socket::bind(socket).map_err(fatal)?;
+        let path = socket.path.display();
+        tracing::info!(
+            event = "monitor.up",
+            address = path.to_string(),
+            scheme = "unix",
+            "Starting monitor on unix socket {path}"
+        );
+        tokio::spawn(Arc::clone(&endpoints).serve_unix(listener));
+        file = Some(bound);
     }
-    let host = if monitor.host.is_empty() { &options.host } else { &monitor.host };
-    let (listener, address) = bind(host, monitor.port).await.map_err(|(address, error)| {
-        fatal(format!("can't listen to the monitor port: listen tcp {address}: bind: {error}"))
-    })?;
-    let scheme = if monitor.https { "https" } else { "http" };
+    let Some((listener, address)) = monitor else { return Ok((Vec::new(), file)) };
+    let https = generation.monitor.is_some();
+    let scheme = if https { "https" } else { "http" };
     tracing::info!(
         event = "monitor.up",
         address = address.to_string(),
         scheme,
         "Starting {scheme} monitor on {address}"
     );
-    let monitor = Monitor::new(Arc::clone(server), ready, address.port());
-    tokio::spawn(Arc::new(monitor).serve(listener));
-    Ok(vec![format!("{scheme}://{address}")])
+    if options.monitoring.asks_secrets() && !https && !address.ip().is_loopback() {
+        tracing::warn!(
+            event = "monitor.in_clear",
+            "Tokens and passwords for monitoring travel in clear: use 'https'"
+        );
+    }
+    tokio::spawn(endpoints.serve(listener));
+    Ok((vec![format!("{scheme}://{address}")], file))
+}
+
+async fn bind_monitor(generation: &Generation, monitor: &MonitorListener) -> Result<Bound, String> {
+    if monitor.https && generation.monitor.is_none() {
+        return Err("TLS cert and key required for HTTPS".to_owned());
+    }
+    let host = if monitor.host.is_empty() { &generation.options.host } else { &monitor.host };
+    bind(host, monitor.port).await.map_err(|(address, error)| {
+        format!("can't listen to the monitor port: listen tcp {address}: bind: {error}")
+    })
 }

@@ -56,6 +56,7 @@ impl Options {
                 ));
             }
         }
+        self.check_monitoring()?;
         let asked = |tls: &Settings| tls.ocsp_peer.is_some() && !tls.verify;
         if self.tls.iter().flat_map(|tls| tls.all()).any(asked) {
             return Err(
@@ -65,6 +66,28 @@ impl Options {
             );
         }
         self.check_mapping()
+    }
+
+    /// Certificates are asked for in a handshake, and of CAs somebody chose: without a list of their
+    /// own the system's would do, which is anybody's.
+    fn check_monitoring(&self) -> Result<(), String> {
+        let monitoring = &self.monitoring;
+        let Some(at) = monitoring.position.as_ref().filter(|_| monitoring.verify) else {
+            return Ok(());
+        };
+        if self.https.is_none() {
+            return Err(format!(
+                "{at}: 'verify' of 'monitoring' needs 'https': clients show certificates in a TLS \
+                 handshake"
+            ));
+        }
+        let trusts = |tls: &crate::tls::Settings| tls.all().all(|tls| tls.ca_file.is_some());
+        if monitoring.ca_file.is_none() && !self.tls.as_ref().is_some_and(trusts) {
+            return Err(format!(
+                "{at}: 'verify' of 'monitoring' needs 'ca_file', here or in 'tls'"
+            ));
+        }
+        Ok(())
     }
 
     /// Rules speak of users that exist. COMPAT: `verify_and_map` does without users.

@@ -1,4 +1,4 @@
-//! Every top-level key of nats-server 2.15, one row each: what it is called and what becomes of it.
+//! Every top-level key of nats-server 2.15 and of natssl, one row each: what it is called and what becomes of it.
 
 /// What this version does with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub static KEYS: &[Key] = &[
     yes("http_port", &["monitor_port"]),
     yes("https_port", &[]),
     yes("http_base_path", &[]),
+    yes("monitoring", &[]),
     ignored("prof_port", "there is no Go profiler to serve"),
     ignored("prof_block_rate", "there is no Go profiler to serve"),
     yes("max_connections", &["max_conn"]),

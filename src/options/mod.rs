@@ -10,6 +10,7 @@ mod flags;
 mod keys;
 mod log_format;
 mod map;
+pub mod monitoring;
 pub mod ocsp;
 pub mod ocsp_peer;
 mod read;
@@ -25,6 +26,7 @@ pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse
 pub use reload::Refused;
 
 use self::audit_log::AuditLogOptions;
+use self::monitoring::MonitoringOptions;
 use self::ocsp::OcspOptions;
 use self::ocsp_peer::OcspCache;
 use crate::auth::Mapping;
@@ -58,6 +60,7 @@ pub struct Options {
     pub http: Option<MonitorListener>,
     pub https: Option<MonitorListener>,
     pub http_base_path: String,
+    pub monitoring: MonitoringOptions,
     /// -1 refuses all.
     pub max_connections: i64,
     /// Per connection; 0: unlimited.
@@ -124,6 +127,7 @@ impl Default for Options {
             http: None,
             https: None,
             http_base_path: String::new(),
+            monitoring: MonitoringOptions::default(),
             max_connections: limits::MAX_CONNECTIONS,
             max_subscriptions: 0,
             max_sub_tokens: 0,
@@ -198,6 +202,7 @@ impl Options {
                 files.push(path.clone());
             }
         }
+        files.extend(self.monitoring.files().cloned());
         files
     }
 

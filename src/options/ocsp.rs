@@ -106,6 +106,13 @@ fn mode(entry: &Entry) -> Result<OcspMode, Problem> {
 
 fn url(item: &Item) -> Result<String, Problem> {
     let text = string(item)?;
+    let authority = text.split_once("://").map_or(&*text, |(_, rest)| rest);
+    if authority.split('/').next().is_some_and(|host| host.contains('@')) {
+        // It may be a password, so the address is not shown.
+        let problem = "error parsing ocsp config: the address of a responder has a user in it; take it \
+                       out, responders ask for none";
+        return Err(Problem::at(&item.position, problem));
+    }
     if text.starts_with("http://") && text.len() > "http://".len() {
         return Ok(text);
     }
@@ -148,6 +155,8 @@ mod tests {
             ("ocsp: \"x\"", "unsupported type string"),
             ("ocsp { mode: maybe }", "unsupported ocsp mode \"maybe\""),
             ("ocsp { url: \"https://a\" }", "begins with http://"),
+            ("ocsp { url: \"http://u:hush@a\" }", "has a user in it"),
+            ("ocsp { urls: [\"ftp://u:hush@a/b\"] }", "has a user in it"),
             ("ocsp { nope: 1 }", "unsupported field \"nope\""),
         ] {
             let error = read(text).unwrap_err();

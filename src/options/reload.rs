@@ -76,6 +76,11 @@ impl Options {
         field("HTTPPort", http_old, http_new)?;
         field("HTTPBasePath", self.http_base_path.clone(), next.http_base_path.clone())?;
         field("HTTPSPort", https_old, https_new)?;
+        let socket = |options: &Self| match &options.monitoring.socket {
+            Some(s) => format!("{} {:o} {:?} {:?}", s.path.display(), s.mode, s.owner, s.group),
+            None => String::new(),
+        };
+        field("monitoring.unix_socket", socket(self), socket(next))?;
         field("MaxPending", self.max_pending.to_string(), next.max_pending.to_string())?;
         field("LogSizeLimit", self.log_size_limit.to_string(), next.log_size_limit.to_string())?;
         field("LogMaxFiles", self.log_max_num.to_string(), next.log_max_num.to_string())?;
@@ -158,6 +163,9 @@ impl Options {
         changed(lines, "log_format", &self.log_format, &next.log_format);
         changed(lines, "syslog", &self.syslog, &next.syslog);
         changed(lines, "remote_syslog", &self.remote_syslog, &next.remote_syslog);
+        if !self.monitoring.asks_like(&next.monitoring) {
+            lines.push("Reloaded: monitoring".to_owned());
+        }
         match (&self.audit_log, &next.audit_log) {
             (Some(old), Some(new)) if old.says(new) => {}
             (_, Some(new)) => lines.push(format!("Reloaded: audit_log = {new}")),

@@ -189,7 +189,7 @@ fn revocation(
 }
 
 /// One path, or a list of them.
-fn files(entry: &Entry) -> Read<Vec<PathBuf>> {
+pub(super) fn files(entry: &Entry) -> Read<Vec<PathBuf>> {
     match &entry.item.value {
         Value::Array(items) => items.iter().map(|item| string(item).map(PathBuf::from)).collect(),
         _ => string(&entry.item).map(|path| vec![path.into()]),
@@ -405,7 +405,7 @@ fn positions(item: &Item) -> Vec<Position> {
     items.iter().map(|item| item.position.clone()).collect()
 }
 
-fn pins(entry: &Entry) -> Read<Vec<Pin>> {
+pub(super) fn pins(entry: &Entry) -> Read<Vec<Pin>> {
     const FORM: &str = "hex-encoded sha256 of DER encoded SubjectPublicKeyInfo";
     let Value::Array(items) = &entry.item.value else {
         let text =

@@ -107,6 +107,7 @@ fn set(options: &mut Options, key: &str, entry: &Entry, problems: &mut Vec<Probl
         "https" => options.https = monitor(entry, true)?,
         "http_port" => options.http = monitor_port(entry, false)?,
         "https_port" => options.https = monitor_port(entry, true)?,
+        "monitoring" => options.monitoring = super::monitoring::read(entry)?,
         "http_base_path" => options.http_base_path = string(item)?,
         "max_connections" => {
             let value = integer(item)?;

@@ -258,20 +258,33 @@ pub fn fuzz_one(data: &[u8]) {
 /// also hides `jwt`, which for bearer users is a password.
 pub fn redacted(text: &[u8]) -> String {
     match parse(text) {
-        Ok(Value::Object(mut map)) => {
-            for (key, value) in &mut map {
-                let key = folded(key);
-                let secret = key.starts_with("pass")
-                    || key.starts_with("auth_token")
-                    || matches!(key.as_str(), "nkey" | "sig" | "proxy_sig" | "jwt");
-                if secret {
-                    *value = Value::from("[REDACTED]");
-                }
-            }
-            Value::Object(map).to_string()
+        Ok(mut value @ Value::Object(_)) => {
+            redact(&mut value);
+            value.to_string()
         }
         // Unreadable text may hold anything.
         _ => format!("[{} bytes, not readable]", text.len()),
+    }
+}
+
+/// By keys, at any depth: also of those that CONNECT does not have, for a client may misspell one.
+/// [`parse`] bounds the depth.
+fn redact(value: &mut Value) {
+    const SECRET: [&str; 5] = ["pass", "token", "secret", "cred", "jwt"];
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key = folded(key);
+                let secret = SECRET.iter().any(|word| key.contains(word))
+                    || matches!(key.as_str(), "nkey" | "sig" | "proxy_sig" | "seed" | "pin");
+                match secret {
+                    true => *value = Value::from("[REDACTED]"),
+                    false => redact(value),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(redact),
+        _ => {}
     }
 }
 
@@ -320,6 +333,9 @@ mod tests {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(!redacted(b"{\"pass\":\"p1\"").contains("p1"));
+        let nested = redacted(br#"{"token":"p1","x":[{"My_Secret":"p2"},{"y":"shown"}]}"#);
+        assert!(!nested.contains("p1") && !nested.contains("p2"), "{nested}");
+        assert!(nested.contains("shown"), "{nested}");
     }
 
     #[test]

@@ -43,12 +43,12 @@ impl fmt::Display for ProtocolError {
             Self::UnknownOperation { state, at, snippet } => write!(
                 f,
                 "Client parser ERROR, state={state}, i={at}: proto='{}...'",
-                Quoted(snippet)
+                Quoted(without_json(snippet))
             ),
             Self::ControlLine { limit, snippet } => write!(
                 f,
                 "maximum control line of {limit} exceeded, first bytes {}",
-                Quoted(snippet)
+                Quoted(without_json(snippet))
             ),
             Self::Payload { size, limit } => {
                 write!(f, "maximum payload exceeded: {size} vs {limit}")
@@ -68,6 +68,11 @@ impl fmt::Display for ProtocolError {
 }
 
 impl std::error::Error for ProtocolError {}
+
+/// Up to the first brace: what follows may be the options of a CONNECT, a password among them.
+fn without_json(snippet: &[u8]) -> &[u8] {
+    memchr::memchr(b'{', snippet).and_then(|at| snippet.get(..=at)).unwrap_or(snippet)
+}
 
 /// Foreign bytes in double quotes with Go's `%q` escapes, safe for a log line.
 pub struct Quoted<'a>(pub &'a [u8]);
@@ -105,6 +110,16 @@ impl fmt::Display for Quoted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connect_that_cannot_be_parsed_shows_no_password() {
+        let snippet = b"CONNECTX {\"pass\":\"hush\"}".to_vec();
+        let unknown = ProtocolError::UnknownOperation { state: 1, at: 7, snippet: snippet.clone() };
+        let long = ProtocolError::ControlLine { limit: 10, snippet };
+        for text in [unknown.to_string(), long.to_string()] {
+            assert!(text.contains("CONNECTX {\"") && !text.contains("hush"), "{text}");
+        }
+    }
 
     #[test]
     fn quoting_leaves_nothing_a_terminal_or_log_parser_would_obey() {

@@ -6,6 +6,7 @@
 
 use super::{API_LEVEL, COMPATIBLE_VERSION, Identity};
 use crate::auth::Auth;
+use crate::auth::monitoring::Guard;
 use crate::options::Options;
 use crate::proto::info::Info;
 use crate::session::Handle;
@@ -21,6 +22,8 @@ pub struct Generation {
     pub acceptor: Option<Arc<Acceptor>>,
     /// TLS of the monitoring listener, if it has any.
     pub monitor: Option<Arc<Acceptor>>,
+    /// Who may ask the monitoring endpoints; `None`: everybody.
+    pub guard: Option<Arc<Guard>>,
     /// When the configuration was read.
     pub loaded: jiff::Timestamp,
     /// INFO without what differs per connection.
@@ -32,6 +35,8 @@ pub struct Generation {
 pub struct Acceptors {
     pub clients: Option<Arc<Acceptor>>,
     pub monitor: Option<Arc<Acceptor>>,
+    /// Of the monitoring endpoints.
+    pub guard: Option<Arc<Guard>>,
 }
 
 impl Generation {
@@ -67,8 +72,8 @@ impl Generation {
             natssl: crate::tls::VERSION,
             ..Info::default()
         };
-        let Acceptors { clients: acceptor, monitor } = acceptors;
-        Self { number, options, auth, acceptor, monitor, loaded, info }
+        let Acceptors { clients: acceptor, monitor, guard } = acceptors;
+        Self { number, options, auth, acceptor, monitor, guard, loaded, info }
     }
 
     pub fn info(&self) -> &Info {

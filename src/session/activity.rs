@@ -68,6 +68,11 @@ impl Activity {
         add(&self.in_bytes, bytes);
     }
 
+    /// Messages and bytes since the start.
+    pub fn all_received(&self) -> (u64, u64) {
+        (self.in_messages.load(Ordering::Relaxed), self.in_bytes.load(Ordering::Relaxed))
+    }
+
     pub fn set_rtt(&self, rtt: Duration) {
         self.rtt.store(nanoseconds(rtt).max(1), Ordering::Relaxed);
     }

@@ -51,8 +51,8 @@ pub(super) struct Batch {
     pub in_bytes: u64,
     pub out_messages: u64,
     pub out_bytes: u64,
-    /// A SUB or an UNSUB was among it.
-    pub interest_changed: bool,
+    /// A SUB or an UNSUB was among it, whatever came of it.
+    pub interest: bool,
     /// Connections that must be woken.
     pub touched: Vec<Arc<Handle>>,
     /// Connections this publisher should wait for.
@@ -219,8 +219,8 @@ impl Client {
     /// Adds up what this read buffer brought.
     fn finish_batch(&mut self, now: Instant) {
         let (messages, bytes) = (self.batch.in_messages, self.batch.in_bytes);
-        if messages > 0 || self.batch.interest_changed {
-            self.batch.interest_changed = false;
+        if messages > 0 || self.batch.interest {
+            self.batch.interest = false;
             self.handle.activity.touch(now);
             self.handle.activity.received(messages, bytes);
         }

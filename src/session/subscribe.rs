@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 impl Client {
     pub(super) fn subscribe(&mut self, subject: &[u8], queue: Option<&[u8]>, sid: &[u8]) {
+        self.batch.interest = true;
         let options = &self.generation.options;
         let mut filtered = false;
         let allowed = match &self.permissions {
@@ -57,7 +58,6 @@ impl Client {
                 return self.send_error("Invalid Subject");
             }
             self.handle.subscriptions().insert(sid.into(), subscription);
-            self.batch.interest_changed = true;
         }
         self.send_ok();
     }
@@ -82,10 +82,10 @@ impl Client {
 
     /// COMPAT: a maximum that cannot be read, or was reached, means now.
     pub(super) fn unsubscribe(&mut self, sid: &[u8], max: Option<&[u8]>) {
+        self.batch.interest = true;
         let max = max.and_then(parse_size).unwrap_or(0) as u64;
         let mut subscriptions = self.handle.subscriptions();
         if let Some(subscription) = subscriptions.get(sid) {
-            self.batch.interest_changed = true;
             if max > subscription.delivered() {
                 subscription.set_max(max);
             } else {

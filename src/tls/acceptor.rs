@@ -285,15 +285,17 @@ impl Acceptor {
         let mut peer = Peer::of(tls.ssl(), profile.identify, profile.trust.is_some());
         // Whom later checks are made for is who this one was made for.
         peer.server_name = hello.and_then(|hello| hello.server_name);
+        // A certificate that cannot be described is none.
+        let excused = profile.optional && peer.leaf().is_none();
         // What cannot be kept cannot be checked again.
-        if profile.trust.is_some() && peer.chain.is_none() {
+        if profile.trust.is_some() && peer.chain.is_none() && !excused {
             return Err(HandshakeError::Protocol("the client's chain cannot be kept".to_owned()));
         }
         // COMPAT: after the handshake and without an alert of its own; the client sees the end.
         if let (Some(_), Some(trust)) = (&sighting, profile.all_trust()) {
             peer.revocation = peer_revocation(tls.ssl(), trust);
         }
-        if !profile.pins.allow(&peer) {
+        if !profile.pins.allow(&peer) && !excused {
             let _ = std::future::poll_fn(|cx| Pin::new(&mut **tls).poll_shutdown(cx)).await;
             let key = peer.leaf().map(|leaf| leaf.spki_sha256.clone());
             if let Some(sighting) = sighting {

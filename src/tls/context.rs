@@ -44,6 +44,8 @@ pub struct Plan<'a> {
     pub policy: &'a Policy,
     /// Require client certificates and verify them against this.
     pub trust: Option<&'a Arc<Trust>>,
+    /// Let clients in that show none.
+    pub optional: bool,
     pub level: Level,
     /// How long sessions may be resumed; `None`: not at all.
     pub session_timeout: Option<Duration>,
@@ -99,10 +101,9 @@ pub fn build(
             ffi::set_chain_verifier(&mut builder);
         }
         let trust = Arc::clone(trust);
-        builder.set_verify_callback(
-            SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
-            move |good, context| judge(&trust, good, context),
-        );
+        let mut mode = SslVerifyMode::PEER;
+        mode.set(SslVerifyMode::FAIL_IF_NO_PEER_CERT, !plan.optional);
+        builder.set_verify_callback(mode, move |good, context| judge(&trust, good, context));
     } else {
         builder.set_verify(SslVerifyMode::NONE);
     }

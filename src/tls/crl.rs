@@ -8,6 +8,7 @@ use super::peer;
 use crate::limits::{CRL_FILE_MAX, CRL_FOLDER_FILES};
 use openssl::hash::{MessageDigest, hash};
 use openssl::x509::{X509, X509Crl, X509Ref};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Entries whose parsing takes memory worth giving back.
@@ -33,6 +34,18 @@ pub struct Lists {
     for_openssl: Vec<X509Crl>,
     /// SHA-256 of each file.
     digests: Vec<Vec<u8>>,
+}
+
+/// The CRLs of one generation, for monitoring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CrlTotals {
+    pub lists: usize,
+    pub revoked_certificates: usize,
+    pub out_of_date: usize,
+    /// RFC 3339: when the oldest of them was made.
+    pub oldest_update: Option<String>,
+    /// RFC 3339: when the first of them runs out, or did.
+    pub next_update: Option<String>,
 }
 
 /// Why a file of CRLs cannot be used.
@@ -172,18 +185,32 @@ impl Lists {
         self.plain.iter().filter(|_| self.for_openssl.is_empty())
     }
 
+    /// What there is; `None`: nothing.
+    pub fn totals(&self) -> Option<CrlTotals> {
+        let plain = self.in_force().map(|l| (l.len(), Some(l.this_update()), l.next_update()));
+        let others = self.for_openssl.iter().map(|list| {
+            let entries = list.get_revoked().map_or(0, |stack| stack.len());
+            let ends = list.next_update().and_then(peer::unix_seconds);
+            (entries, peer::unix_seconds(list.last_update()), ends)
+        });
+        let lists: Vec<_> = plain.chain(others).collect();
+        let now = peer::now_seconds();
+        let text = |at: i64| jiff::Timestamp::from_second(at).unwrap_or_default().to_string();
+        let ends = || lists.iter().filter_map(|(_, _, end)| *end);
+        (!lists.is_empty()).then(|| CrlTotals {
+            lists: lists.len(),
+            revoked_certificates: lists.iter().map(|(entries, _, _)| entries).sum(),
+            out_of_date: ends().filter(|end| *end < now).count(),
+            oldest_update: lists.iter().filter_map(|(_, made, _)| *made).min().map(text),
+            next_update: ends().min().map(text),
+        })
+    }
+
     /// What there is, for the log; `None`: nothing.
     pub fn summary(&self) -> Option<String> {
-        let count = self.in_force().count() + self.for_openssl.len();
-        let entries = self.in_force().map(IndexedList::len).sum::<usize>()
-            + self
-                .for_openssl
-                .iter()
-                .filter_map(|list| list.get_revoked())
-                .map(|s| s.len())
-                .sum::<usize>();
+        let CrlTotals { lists, revoked_certificates, .. } = self.totals()?;
         let by = if self.for_openssl.is_empty() { "" } else { ", checked by OpenSSL" };
-        (count > 0).then(|| format!("CRLs: {count} with {entries} revoked certificates{by}"))
+        Some(format!("CRLs: {lists} with {revoked_certificates} revoked certificates{by}"))
     }
 }
 

@@ -111,6 +111,10 @@ impl IndexedList {
         &self.issuer
     }
 
+    pub fn this_update(&self) -> i64 {
+        self.this_update
+    }
+
     pub fn next_update(&self) -> Option<i64> {
         self.next_update
     }

@@ -48,7 +48,7 @@ pub mod verdict;
 mod verified;
 
 pub use acceptor::{Acceptor, Sighting};
-pub use crl::CrlCheck;
+pub use crl::{CrlCheck, CrlTotals};
 pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use expiry::{Clock, OwnCertificate};
 pub use ffi::keep_freed_memory;
@@ -64,7 +64,9 @@ pub use provider::Inventory;
 pub use ready::{Ready, fips_in_force, start};
 pub use report::{CertificateView, ProfileView};
 pub use revocation::{PeerOcsp, Revocation};
-pub use settings::{CertificateFiles, HandshakeFirst, NamedSettings, Passphrase, Settings};
+pub use settings::{
+    AskedClients, CertificateFiles, HandshakeFirst, NamedSettings, Passphrase, Settings,
+};
 pub use staple::{Note, Slot};
 pub use store::address as store_address;
 pub use stream::{Socket, Stream};

@@ -28,6 +28,8 @@ pub struct Profile {
     pub policy: Policy,
     /// Where clients are verified.
     pub trust: Option<Arc<Trust>>,
+    /// Clients without a certificate are let in all the same.
+    pub optional: bool,
     /// The same with CRLs, where they decide only what responders leave open.
     pub lists: Option<Arc<Trust>>,
     pub ocsp_peer: Option<PeerOcsp>,
@@ -79,6 +81,7 @@ impl Profile {
         let plan = Plan {
             policy: &policy,
             trust: trust.as_ref(),
+            optional: settings.certificate_optional,
             level: inventory.level,
             session_timeout: settings.session_tickets.then_some(settings.session_timeout),
             number,
@@ -110,6 +113,7 @@ impl Profile {
             slots,
             policy,
             trust,
+            optional: settings.certificate_optional,
             lists,
             ocsp_peer: settings.ocsp_peer.clone().filter(|_| settings.verify),
             close_expired: settings.close_expired,

@@ -1,6 +1,7 @@
 //! An acceptor in words and as data, for log and monitoring: what it serves, offers and asks for.
 
 use super::acceptor::Acceptor;
+use super::crl::CrlTotals;
 use super::expiry::OwnCertificate;
 use super::fips::rules;
 use super::named::NamePattern;
@@ -40,6 +41,7 @@ pub struct ProfileView {
     /// Sessions can be resumed.
     pub session_tickets: bool,
     pub crls: Option<String>,
+    pub revocation_lists: Option<CrlTotals>,
     pub certificates: Vec<CertificateView>,
     /// One for each leaf among the certificates, in their order.
     pub staples: Vec<StapleView>,
@@ -88,6 +90,7 @@ impl ProfileView {
             pinned_keys: profile.pins.len(),
             session_tickets: profile.resumes,
             crls: profile.all_trust().and_then(|trust| trust.lists().summary()),
+            revocation_lists: profile.all_trust().and_then(|trust| trust.lists().totals()),
             certificates: chains.filter_map(certificate).collect(),
             staples: profile.slots.iter().map(|slot| slot.view()).collect(),
         }

@@ -101,6 +101,10 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Require and verify client certificates.
     pub verify: bool,
+    /// A client without a certificate is let in all the same; whoever asks [`Peer::leaf`] decides.
+    ///
+    /// [`Peer::leaf`]: super::Peer::leaf
+    pub certificate_optional: bool,
     /// `crl_file`: CRLs of the CAs, PEM or DER.
     pub crl_files: Vec<PathBuf>,
     /// `crl_dir`: all files in it are CRLs.
@@ -157,6 +161,7 @@ impl Default for Settings {
             passphrase: Passphrase::None,
             ca_file: None,
             verify: false,
+            certificate_optional: false,
             crl_files: Vec::new(),
             crl_dir: None,
             crl_check: CrlCheck::Chain,
@@ -179,6 +184,17 @@ impl Default for Settings {
             named: Vec::new(),
         }
     }
+}
+
+/// What another listener with the same certificates asks of its clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskedClients {
+    /// `None`: CAs and CRLs stay.
+    pub ca_file: Option<PathBuf>,
+    pub crl_files: Vec<PathBuf>,
+    pub pins: Vec<Pin>,
+    /// See [`Settings::certificate_optional`].
+    pub optional: bool,
 }
 
 impl Settings {
@@ -211,6 +227,29 @@ impl Settings {
             named.settings = std::mem::take(&mut named.settings).without_clients();
         }
         self
+    }
+
+    /// As these, but asking clients for certificates as `asked` says.
+    pub fn with_clients(self, asked: &AskedClients) -> Self {
+        let mut settings = self.without_clients();
+        settings.ask(asked);
+        settings
+    }
+
+    fn ask(&mut self, asked: &AskedClients) {
+        self.verify = true;
+        self.certificate_optional = asked.optional;
+        // A session must not outlive the check of its certificate.
+        self.session_tickets = false;
+        self.pins.clone_from(&asked.pins);
+        if asked.ca_file.is_some() {
+            self.ca_file.clone_from(&asked.ca_file);
+            self.crl_files.clone_from(&asked.crl_files);
+            self.crl_dir = None;
+        }
+        for named in &mut self.named {
+            named.settings.ask(asked);
+        }
     }
 
     /// Where a suite or group was named.

@@ -47,6 +47,12 @@ fn every_example_has_the_findings_that_are_listed() {
 
 /// `packaging/hardened.conf` with the files of this test, and a certificate of its own kind.
 fn hardened() -> std::path::PathBuf {
+    // Written once: one test would read what another has just emptied.
+    static WRITTEN: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+    WRITTEN.get_or_init(write_hardened).clone()
+}
+
+fn write_hardened() -> std::path::PathBuf {
     let text = std::fs::read_to_string(root().join("packaging/hardened.conf")).unwrap();
     let folder = made().path("").display().to_string();
     let text = text.replace("/etc/natssl/", &folder).replace("/var/log/natssl/", &folder);

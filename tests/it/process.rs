@@ -111,7 +111,18 @@ fn no_secret_reaches_log_monitoring_or_errors() {
     let mut seen = String::new();
     tcp.read_to_string(&mut seen).unwrap();
     assert!(seen.contains("PONG"));
-    let monitoring = get(server.monitor.unwrap(), "/varz");
+    let endpoints = [
+        "/varz",
+        "/connz?auth=1&subs=detail&state=all",
+        "/subsz?subs=1",
+        "/accountz?acc=$G",
+        "/tlsz",
+        "/fipsz",
+        "/debug/vars",
+        "/stacksz",
+    ];
+    let monitoring = endpoints.map(|path| get(server.monitor.unwrap(), path)).concat();
+    assert!(monitoring.contains("authorized_user"), "{monitoring}");
     server.wait_for("Client parser ERROR");
     server.wait_for("Client connection closed");
     let log = server.log.join("\n");

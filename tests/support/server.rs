@@ -167,7 +167,9 @@ impl Server {
     /// The address a log line ends with, e.g. of `Starting http monitor on `.
     pub fn port_of(&self, announcement: &str) -> SocketAddr {
         let line = self.wait_for_log(announcement);
-        let text = line.rsplit(announcement).next().unwrap_or_default().trim();
+        let text = line.split(announcement).nth(1).unwrap_or_default().trim();
+        // In JSON the line goes on.
+        let text = text.split('"').next().unwrap_or_default();
         let port = text.rsplit(':').next().and_then(|p| p.parse::<u16>().ok());
         SocketAddr::from(([127, 0, 0, 1], port.unwrap_or_else(|| panic!("no port in {line:?}"))))
     }

@@ -1,7 +1,7 @@
 //! Who may connect, and what they may do.
 
 use crate::audit::model::{
-    Endpoint, Kind, Model, User, get, map_of, number_of, seconds_of, text_of,
+    Endpoint, Kind, Model, User, get, is_on, map_of, number_of, seconds_of, text_of,
 };
 use crate::audit::profile::{base, observed, own, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
@@ -154,6 +154,24 @@ pub const RULES: &[Rule] = &[
             Outcome::pass_if(model.users.iter().any(is), at, wanted)
         }),
         remedy: "no_auth_user: <a name of 'users'>",
+    },
+    Rule {
+        id: "NS-AUT-011",
+        title: "Monitoring tells other machines everything, and asks nobody who they are",
+        severity: Severity::Low,
+        clauses: &[own("addresses, user names, subjects and certificates are there to be read")],
+        check: Check::Endpoint(|endpoint, _| {
+            if !matches!(endpoint.kind, Kind::Monitor | Kind::SecureMonitor) {
+                return Outcome::Absent;
+            }
+            let block = map_of(endpoint.map, &["monitoring"]).map(|(map, _)| map);
+            let guarded = block.is_some_and(|map| {
+                is_on(map, &["verify"]) || get(map, &["token_file", "users_file"]).is_some()
+            });
+            let value = "no 'monitoring' block that asks for something";
+            Outcome::pass_if(guarded || endpoint.is_loopback(), endpoint.at, value)
+        }),
+        remedy: r#"monitoring { token_file: "<tokens>", open: ["/healthz"] }"#,
     },
 ];
 

@@ -113,6 +113,17 @@ pub const RULES: &[Rule] = &[
         }),
         remedy: r#"pid_file: "/run/natssl/natssl.pid""#,
     },
+    Rule {
+        id: "NS-FIL-009",
+        title: "Tokens or users of monitoring can be read by others",
+        severity: Severity::High,
+        clauses: &[base("CWE-732")],
+        check: Check::File(|file, _| match file.purpose {
+            Purpose::Credentials => forbid(file, GROUP_READ | OTHERS_READ),
+            _ => Outcome::Absent,
+        }),
+        remedy: "chmod 600 <file>",
+    },
 ];
 
 /// None of these bits may be set.

@@ -1,6 +1,6 @@
 //! What goes over the network in clear.
 
-use crate::audit::model::{Kind, flag_of, get, is_loopback, is_on, text_of};
+use crate::audit::model::{Kind, flag_of, get, is_loopback, is_on, map_of, text_of};
 use crate::audit::profile::{base, cnsa, fips, intermediate, modern, observed, own, own_fips, sp};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
 use crate::conf::Value;
@@ -142,10 +142,12 @@ pub const RULES: &[Rule] = &[
             let Some((url, at)) = found.filter(|(url, _)| !url.is_empty()) else {
                 return Outcome::Absent;
             };
-            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            // Nobody needs a user there, and if one is, a password may be.
+            let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+            let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
             let host = rest.rsplit_once(':').map_or(rest, |(host, _)| host);
             let near = is_loopback(host) || url.starts_with("unix");
-            Outcome::pass_if(near, at, url)
+            Outcome::pass_if(near, at, format!("{scheme}://{rest}"))
         }),
         remedy: r#"remote_syslog: "udp://127.0.0.1:514", and let syslog send it over TLS"#,
     },
@@ -205,5 +207,25 @@ pub const RULES: &[Rule] = &[
             Outcome::pass_if(good, endpoint.at, "no 'same_origin', no 'allowed_origins'")
         }),
         remedy: "same_origin: true",
+    },
+    Rule {
+        id: "NS-PLN-013",
+        title: "Tokens or passwords for monitoring travel in clear",
+        severity: Severity::High,
+        clauses: &[base("CWE-319"), sp("3.1")],
+        check: Check::Endpoint(|endpoint, _| {
+            let block = map_of(endpoint.map, &["monitoring"]).map(|(map, _)| map);
+            let asked = block.and_then(|map| get(map, &["token_file", "users_file"]));
+            match (endpoint.kind, asked) {
+                (Kind::Monitor, Some(entry)) => Outcome::pass_if(
+                    endpoint.is_loopback(),
+                    &entry.position,
+                    "asked for over 'http'",
+                ),
+                (Kind::SecureMonitor, Some(_)) => Outcome::Pass,
+                _ => Outcome::Absent,
+            }
+        }),
+        remedy: "https: 8222",
     },
 ];

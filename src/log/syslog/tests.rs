@@ -21,6 +21,10 @@ fn places_that_cannot_be_used_are_refused() {
         "error connecting to syslog: \"dial udp: address 127.0.0.1: missing port in address\""
     );
     assert_eq!(
+        failure("udp://user:hush@127.0.0.1"),
+        "error connecting to syslog: \"dial udp: address 127.0.0.1: missing port in address\""
+    );
+    assert_eq!(
         failure("unix:///nonexist"),
         "error connecting to syslog: \"dial unix /nonexist: connect: no such file or directory\""
     );

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Connections shown unless `limit` says otherwise. COMPAT.
-const LIMIT: i64 = 1024;
+pub(super) const LIMIT: i64 = 1024;
 
 #[derive(Serialize)]
 struct Connz<'a> {

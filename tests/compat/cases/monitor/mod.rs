@@ -52,10 +52,12 @@ pub fn run(judge: &Judge) {
     }
     orders(judge);
     lame_duck(judge);
+    slow_consumer(judge);
+    activity(judge);
 }
 
 /// All queries of one scenario.
-fn trees<'a>(judge: &Judge, scenario: &Scenario, seen: &mut BTreeMap<&'a str, Seen>) {
+fn trees(judge: &Judge, scenario: &Scenario, seen: &mut BTreeMap<&str, Seen>) {
     let pki = Pki::shared();
     let config = scenario.config.replace("{pki}", &pki.dir().display().to_string());
     let config =
@@ -178,6 +180,93 @@ fn direction(values: &[&Value]) -> (bool, bool) {
     let up = values.is_sorted_by_key(|value| key(value));
     let down = values.is_sorted_by_key(|value| std::cmp::Reverse(key(value)));
     (up, down)
+}
+
+/// What moves `last_activity`.
+fn activity(judge: &Judge) {
+    const DEEDS: &[(&str, &str)] = &[
+        ("ping", "PING\r\n"),
+        ("sub", "SUB a 1\r\n"),
+        ("sub again", "SUB a 1\r\n"),
+        ("pub", "PUB b 1\r\nx\r\n"),
+        ("unsub later", "UNSUB 1 9\r\n"),
+        ("unsub nothing", "UNSUB 99\r\n"),
+        ("connect again", "CONNECT {\"verbose\":false}\r\n"),
+        ("sub for later", "SUB c 2\r\n"),
+    ];
+    let pair = Pair::start("http: \"127.0.0.1:-1\"\nno_system_account: true\n");
+    let (natssl, go) = pair.each(|server| {
+        let connect = || {
+            let mut raw = Raw::connect(server.addr());
+            raw.expect_line();
+            raw.send("CONNECT {\"verbose\":false}\r\n");
+            raw.barrier();
+            raw
+        };
+        let last = || {
+            let connz = server.http_get("/connz").1;
+            let connz: Value = serde_json::from_str(&connz).expect("JSON");
+            connz["connections"][0]["last_activity"].clone()
+        };
+        // A server notes it when it has answered, so a change may come a little late.
+        let moved = |before: Value| {
+            let end = std::time::Instant::now() + std::time::Duration::from_millis(150);
+            while last() == before && std::time::Instant::now() < end {}
+            last() != before
+        };
+        let mut raw = connect();
+        moved(Value::Null);
+        let mut seen = Vec::new();
+        for (name, bytes) in DEEDS {
+            moved(last());
+            let before = last();
+            raw.send(bytes);
+            raw.barrier();
+            seen.push(format!("{name}: {}", moved(before)));
+        }
+        let mut other = connect();
+        let before = last();
+        other.send("PUB c 1\r\nx\r\n");
+        other.barrier();
+        seen.push(format!("delivery: {}", moved(before)));
+        vec![Exchange::new("last_activity", seen)]
+    });
+    judge.compare("activity", &natssl, &go);
+}
+
+/// Where one that does not read is counted.
+fn slow_consumer(judge: &Judge) {
+    let pair = Pair::start("http: \"127.0.0.1:-1\"\nno_system_account: true\nmax_pending: 1MB\n");
+    let (natssl, go) = pair.each(|server| {
+        let connect = |line: &str| {
+            let mut raw = Raw::connect(server.addr());
+            raw.expect_line();
+            raw.send(format!("CONNECT {{\"verbose\":false}}\r\n{line}"));
+            raw.barrier();
+            raw
+        };
+        let get =
+            |path: &str| -> Value { serde_json::from_str(&server.http_get(path).1).expect("JSON") };
+        let _deaf = connect("SUB x 1\r\n");
+        let mut publisher = connect("");
+        let message = format!("PUB x 65536\r\n{}\r\n", "m".repeat(65536));
+        let end = std::time::Instant::now() + PATIENCE;
+        while get("/connz?state=closed")["total"] == 0 {
+            assert!(std::time::Instant::now() < end, "{:?}: nobody is slow", server.kind());
+            (0..20).for_each(|_| assert!(publisher.send(&message)));
+        }
+        let varz = get("/varz");
+        let said = [
+            get("/connz?state=closed")["connections"][0]["reason"].clone(),
+            varz["slow_consumers"].clone(),
+            varz["slow_consumer_stats"].clone(),
+            get("/accstatz")["account_statz"][0]["slow_consumers"].clone(),
+            // How often depends on the run.
+            Value::from(varz["stalled_clients"].as_u64().is_some_and(|stalls| stalls > 0)),
+        ];
+        vec![Exchange::new("slow", said.iter().map(Value::to_string).collect())]
+    });
+    judge.compare("slow_consumer", &natssl, &go);
 }
 
 /// Health of a server that takes no more connections.

@@ -61,9 +61,10 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "tls",
-        config: "tls { cert_file: \"{pki}/server.pem\", key_file: \"{pki}/server.key\" }\n",
+        config: "tls { cert_file: \"{pki}/server.pem\", key_file: \"{pki}/server.key\"\n\
+                 timeout: 60 }\n",
         act: tls,
-        open: 2,
+        open: 3,
         closed: 2,
     },
     Scenario {
@@ -73,6 +74,15 @@ pub const ALL: &[Scenario] = &[
         act: verify,
         open: 2,
         closed: 2,
+    },
+    Scenario {
+        name: "map",
+        config: "tls { cert_file: \"{pki}/server.pem\", key_file: \"{pki}/server.key\"\n\
+                 ca_file: \"{pki}/ca.pem\", verify_and_map: true }\n\
+                 authorization { users: [{user: \"CN=alice,O=natssl tests\"}, {user: x}] }\n",
+        act: map,
+        open: 1,
+        closed: 1,
     },
     Scenario {
         name: "first",
@@ -236,7 +246,10 @@ fn tls(server: &Server, _: &Pki) -> Vec<Raw> {
     drop(gone);
     settled(server, 2, 1);
     refused(server, &["GET / HTTP/1.0\r\n\r\n"]);
-    vec![old, new]
+    // This one never begins its handshake.
+    let mut silent = Raw::connect(server.addr());
+    silent.expect_line();
+    vec![old, new, silent]
 }
 
 fn verify(server: &Server, pki: &Pki) -> Vec<Raw> {
@@ -253,6 +266,19 @@ fn verify(server: &Server, pki: &Pki) -> Vec<Raw> {
     raw.expect_line();
     assert!(!raw.start_tls(&TlsOptions::version(SslVersion::TLS1_2)), "without a certificate");
     vec![leaf, chain]
+}
+
+fn map(server: &Server, pki: &Pki) -> Vec<Raw> {
+    let options = |pair| {
+        TlsOptions::version(SslVersion::TLS1_3)
+            .identity(pair)
+            .suites_13_only("TLS_AES_256_GCM_SHA384")
+    };
+    let known = tls_client(server, &options(&pki.client));
+    let (mut unknown, _) = Raw::connect_tls(server.addr(), &options(&pki.client_ed25519));
+    unknown.send(hello(",\"user\":\"x\""));
+    unknown.read_to_close();
+    vec![known]
 }
 
 fn first(server: &Server, _: &Pki) -> Vec<Raw> {

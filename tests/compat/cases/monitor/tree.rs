@@ -35,7 +35,14 @@ const WHOLE: &[&str] = &["natssl", "feature_flags", "alarms"];
 /// All that was seen of one endpoint: key to what each server said at it, request by request.
 #[derive(Default)]
 pub struct Seen {
-    keys: BTreeMap<String, Vec<(String, Vec<String>, Vec<String>)>>,
+    keys: BTreeMap<String, Vec<Said>>,
+}
+
+/// What stood at one key of the answers to one request.
+struct Said {
+    title: String,
+    natssl: Vec<String>,
+    go: Vec<String>,
 }
 
 impl Seen {
@@ -43,26 +50,24 @@ impl Seen {
         let keys: BTreeSet<&String> = natssl.0.keys().chain(go.0.keys()).collect();
         for key in keys {
             let lines = |tree: &Tree| tree.0.get(key).cloned().unwrap_or_default();
-            let seen = (title.to_owned(), lines(natssl), lines(go));
-            self.keys.entry(key.clone()).or_default().push(seen);
+            let said = Said { title: title.to_owned(), natssl: lines(natssl), go: lines(go) };
+            self.keys.entry(key.clone()).or_default().push(said);
         }
     }
 
     /// One case per key, so that a difference can be listed for that key alone.
     pub fn judge(self, judge: &Judge, endpoint: &str) {
-        for (key, seen) in self.keys {
-            let side = |lines: fn(&(String, Vec<String>, Vec<String>)) -> &Vec<String>| {
-                let exchange = |seen: &_| Exchange::new(titled(seen), lines(seen).clone());
-                seen.iter().map(exchange).collect::<Vec<_>>()
-            };
-            let (natssl, go) = (side(|seen| &seen.1), side(|seen| &seen.2));
+        for (key, said) in self.keys {
+            let (natssl, go): (Vec<_>, Vec<_>) = said
+                .into_iter()
+                .map(|said| {
+                    let natssl = Exchange::new(&said.title, said.natssl);
+                    (natssl, Exchange::new(said.title, said.go))
+                })
+                .unzip();
             judge.compare(&format!("tree{endpoint}/{key}"), &natssl, &go);
         }
     }
-}
-
-fn titled(seen: &(String, Vec<String>, Vec<String>)) -> String {
-    seen.0.clone()
 }
 
 /// Key path (without indices) to what stands there, one line an occurrence.
@@ -182,7 +187,7 @@ mod tests {
         let (ours, theirs) = (Tree::of(ours, 5, false), Tree::of(theirs, 5, false));
         let mut seen = Seen::default();
         seen.add("", &ours, &theirs);
-        seen.keys.into_iter().filter(|(_, s)| s[0].1 != s[0].2).map(|(key, _)| key).collect()
+        seen.keys.into_iter().filter(|(_, s)| s[0].natssl != s[0].go).map(|(key, _)| key).collect()
     }
 
     #[test]
