@@ -4,7 +4,7 @@
     benches/plot.py DOCS FILE.json...
 
 all.json -> bench-cpu.svg, bench-latency.svg, bench-memory.svg; scale.json -> bench-scaling.svg;
-fips-*.json, go-fips.json -> bench-fips.svg; a file of the guard -> bench-instructions.svg.
+fips-*.json, go-fips.json -> bench-fips-*.svg, bench-go-fips.svg; a file of the guard -> bench-instructions.svg.
 Needs nothing but Python's own library. Bars are natssl / nats-server, so shorter is better and 1 is
 equal; the line on a bar goes from the smallest to the largest ratio of a pair.
 """
@@ -29,6 +29,11 @@ class Drawing:
     def text(self, x, y, text, size=12, colour=INK, anchor="start", weight="400"):
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" {FONT} font-size="{size}" fill="{colour}" '
                           f'text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>')
+
+    def note(self, y, lines):
+        for line in lines:
+            self.text(16, y, line, colour=SOFT, size=10.5)
+            y += 15
 
     def line(self, x1, y1, x2, y2, colour=GRID, width=1.0, dash=""):
         dash = f' stroke-dasharray="{dash}"' if dash else ""
@@ -67,8 +72,8 @@ def figures(data, wanted):
 
 def footer(data):
     machine = data["machine"]
-    return f'{machine["natssl"].split(" (")[0]}, {machine["OpenSSL of the load"]}; {machine["Go"].split(" (")[0]}; ' \
-           f'{machine["CPU"]}; {machine["runs"]}; {machine["date"]}'
+    first, second = (machine[name].rsplit(" (", 1)[0] for name in ("natssl", "Go"))
+    return [f"{first}; {second}", f'{machine["CPU"]}; {machine["kernel"]}; {machine["runs"]}; {machine["date"]}']
 
 
 def ratios(path, title, what, rows, note):
@@ -76,10 +81,10 @@ def ratios(path, title, what, rows, note):
     rows = list(rows)
     if not rows:
         return
-    left, right, top, step = 250, 60, 84, 19
-    width = 860
+    left, right, top, step = 24 + 6.8 * max(len(row[0]) for row in rows), 60, 84, 19
+    width = left + 620
     largest = max(1.25, min(2.0, max(row[2] for row in rows)))
-    drawing = Drawing(width, top + step * len(rows) + 46, title, what)
+    drawing = Drawing(width, top + step * len(rows) + 56, title, what)
 
     def at(value):
         return left + (width - left - right) * min(value, largest) / largest
@@ -96,7 +101,7 @@ def ratios(path, title, what, rows, note):
         drawing.line(at(least), y + 7.5, at(most), y + 7.5, INK, 1.4)
         drawing.text(max(at(ratio), at(most)) + 6, y + 11, f"{ratio:.2f}", colour=SOFT, size=11)
     drawing.line(at(1), top - 6, at(1), bottom, INK, 1.2, "4 3")
-    drawing.text(16, bottom + 30, note, colour=SOFT, size=10.5)
+    drawing.note(bottom + 26, note)
     drawing.write(path)
 
 
@@ -142,7 +147,7 @@ def scaling(path, title, what, series, unit, note):
         y = top + 12 + 20 * index
         drawing.line(width - right + 16, y - 4, width - right + 44, y - 4, colour, 2, dash)
         drawing.text(width - right + 50, y, name)
-    drawing.text(16, height + 52, note, colour=SOFT, size=10.5)
+    drawing.note(height + 48, note)
     drawing.write(path)
 
 
@@ -182,26 +187,21 @@ def draw_instructions(folder, data):
         series.setdefault(point["series"], []).append((point["size"], point["instructions"]))
     scaling(f"{folder}/bench-instructions.svg", "How the instructions of a message grow",
             "natssl's own instructions per message or delivery, without kernel, libc and OpenSSL; counted, not timed",
-            series, "instructions", f'{data["compiler"]}; benches/guard, callgrind')
+            series, "instructions", [f'{data["compiler"]}; benches/guard, callgrind'])
 
 
-def draw_fips(folder, sets):
-    titles = {"fips-go": "/ nats-server", "fips-go-fips": "/ nats-server fips140=on",
-              "fips-default": "/ natssl default build", "go-fips": "(default build) / nats-server fips140=on"}
-    rows = []
-    for name, title in titles.items():
-        if name in sets:
-            rows += [(f"{row} {title}", ratio, least, most) for row, _, ratio, least, most in
-                     figures(sets[name], lambda figure: figure.startswith("CPU ns/"))]
-    if rows:
-        ratios(f"{folder}/bench-fips.svg", "CPU of the fips build, OpenSSL 3.5's FIPS module",
-               "natssl's fips build beside others; below 1 it needs less", rows, footer(next(iter(sets.values()))))
+def draw_fips(folder, name, data):
+    ours, theirs = data["labels"]
+    cpu = [(row, ratio, least, most) for row, _, ratio, least, most in
+           figures(data, lambda figure: figure.startswith("CPU ns/"))]
+    ratios(f"{folder}/bench-{name}.svg", f"CPU of the server, {ours} / {theirs}",
+           "CPU time per message, delivery, request or connection; below 1 the first needs less", cpu, footer(data))
 
 
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    folder, sets = sys.argv[1], {}
+    folder = sys.argv[1]
     for path in sys.argv[2:]:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
@@ -213,8 +213,7 @@ def main():
         elif name == "scale":
             draw_scale(folder, data)
         elif "fips" in name:
-            sets[name] = data
-    draw_fips(folder, sets)
+            draw_fips(folder, name, data)
 
 
 main()

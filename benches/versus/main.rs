@@ -62,7 +62,10 @@ fn main() -> ExitCode {
 
 /// Runs every selected row; returns the number of runs that failed.
 fn run(options: &Options) -> Result<usize, Failure> {
-    let subjects = [Subject::new("natssl", &options.natssl)?, Subject::new("Go", &options.go)?];
+    let subjects = [
+        Subject::new(&options.labels[0], &options.natssl)?,
+        Subject::new(&options.labels[1], &options.go)?,
+    ];
     let rows = rows::selected(options);
     if rows.is_empty() {
         return Err("no such row; --list prints them".into());

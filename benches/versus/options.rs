@@ -17,6 +17,7 @@ usage: cargo bench --bench versus -- [options]
   --natssl PATH      natssl (default: the one cargo built beside this bench)
   --go PATH          nats-server (default: target/peers/nats-server, else $NATSSL_GO)
   --p256             TLS with group P-256 where the row does not say; for FIPS modules
+  --labels A,B       what the two are called in the output (default natssl,Go)
   --go-fips          nats-server in its FIPS mode (GODEBUG=fips140=on)
   --prefix WORDS     before both programs, for example 'taskset -c 0'
   --natssl-prefix W  before natssl, for example 'chroot target/fips/root'
@@ -36,6 +37,7 @@ pub struct Options {
     pub quick: bool,
     pub group: Group,
     pub calls: bool,
+    pub labels: [String; 2],
     pub natssl: Program,
     pub go: Program,
     pub json: Option<PathBuf>,
@@ -57,6 +59,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
         quick: false,
         group: Group::X25519,
         calls: false,
+        labels: ["natssl".to_owned(), "Go".to_owned()],
         natssl: plainly(
             option_env!("CARGO_BIN_EXE_natssl").unwrap_or("target/release/natssl").into(),
         ),
@@ -87,6 +90,11 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure
             "--seconds" => options.seconds = value()?.parse()?,
             "--natssl" => options.natssl.path = value()?.into(),
             "--go" => options.go.path = value()?.into(),
+            "--labels" => {
+                let both = value()?;
+                let (ours, theirs) = both.split_once(',').ok_or("--labels needs two names")?;
+                options.labels = [ours.to_owned(), theirs.to_owned()];
+            }
             "--calls" => options.calls = true,
             "--p256" => options.group = Group::P256,
             "--go-fips" => {

@@ -13,6 +13,7 @@ use crate::server::Subject;
 use crate::work::{Kind, Metric};
 
 pub struct Report {
+    labels: [String; 2],
     machine: Vec<(&'static str, String)>,
     rows: Vec<RowResult>,
 }
@@ -46,8 +47,8 @@ impl Report {
             println!("{name}: {value}");
         }
         println!();
-        print_line("row", &Line::heading());
-        Self { machine, rows: Vec::new() }
+        print_line("row", &Line::heading(&options.labels));
+        Self { labels: options.labels.clone(), machine, rows: Vec::new() }
     }
 
     pub fn begin(&mut self, row: &Row, floor: Option<f64>) {
@@ -78,7 +79,7 @@ impl Report {
         for (index, line) in row.lines().iter().enumerate() {
             print_line(if index == 0 { &row.name } else { "" }, line);
         }
-        for (label, failures) in ["natssl", "Go"].iter().zip(&row.failures) {
+        for (label, failures) in self.labels.iter().zip(&row.failures) {
             for failure in failures {
                 println!("  {} failed with {label}: {failure}", row.name);
             }
@@ -102,8 +103,13 @@ impl Report {
             let _ = writeln!(text, "- {name}: {value}");
         }
         text.push_str(
-            "\nMedians; the ratio is natssl / Go with the smallest and largest of a pair. How to read it: `README.md`.\n\n\
-             | row | figure | natssl | Go | ratio | pairs | floor |\n|---|---|--:|--:|--:|--:|--:|\n",
+            "\nMedians; the ratio is the first over the second, with the smallest and largest of a pair. How to read it: \
+             `README.md`.\n\n",
+        );
+        let [ours, theirs] = &self.labels;
+        let _ = writeln!(
+            text,
+            "| row | figure | {ours} | {theirs} | ratio | pairs | floor |\n|---|---|--:|--:|--:|--:|--:|"
         );
         for row in &self.rows {
             for (index, line) in row.lines().iter().enumerate() {
@@ -121,7 +127,7 @@ impl Report {
     fn json(&self) -> Value {
         let machine: serde_json::Map<_, _> =
             self.machine.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        json!({ "machine": machine, "rows": self.rows.iter().map(RowResult::json).collect::<Vec<_>>() })
+        json!({ "labels": self.labels, "machine": machine, "rows": self.rows.iter().map(RowResult::json).collect::<Vec<_>>() })
     }
 }
 
@@ -205,9 +211,10 @@ impl Default for Line {
 }
 
 impl Line {
-    fn heading() -> Self {
-        let [figure, natssl, go, ratio, spread, floor, load] =
-            ["figure", "natssl", "Go", "ratio", "pairs", "floor", "load"].map(str::to_owned);
+    fn heading([natssl, go]: &[String; 2]) -> Self {
+        let (natssl, go) = (natssl.clone(), go.clone());
+        let [figure, ratio, spread, floor, load] =
+            ["figure", "ratio", "pairs", "floor", "load"].map(str::to_owned);
         Self { figure, natssl, go, ratio, spread, floor, load }
     }
 

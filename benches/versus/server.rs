@@ -23,7 +23,7 @@ const START_ATTEMPTS: usize = 3;
 
 /// A program under measurement.
 pub struct Subject {
-    pub label: &'static str,
+    pub label: String,
     pub version: String,
     program: Program,
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Program {
 }
 
 impl Subject {
-    pub fn new(label: &'static str, program: &Program) -> Result<Self, Failure> {
+    pub fn new(label: &str, program: &Program) -> Result<Self, Failure> {
         let output = program
             .command()
             .arg("-v")
@@ -74,7 +74,7 @@ impl Subject {
             .map_err(|error| format!("cannot run {program} as {label}: {error}"))?;
         let version =
             String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("").trim().to_owned();
-        Ok(Self { label, version, program: program.clone() })
+        Ok(Self { label: label.to_owned(), version, program: program.clone() })
     }
 }
 

@@ -214,11 +214,7 @@ impl<T: Clone + PartialEq> Sublist<T> {
         if let Some(found) = found {
             return found;
         }
-        let mut found = Matches::default();
-        if !subject.is_empty() && !subject.split(|&b| b == b'.').any(<[u8]>::is_empty) {
-            collect(&self.root, subject, &mut found);
-        }
-        let found = if found.is_empty() { self.nobody.clone() } else { Arc::new(found) };
+        let found = self.walk(subject);
         if self.caching {
             if self.cache.len() >= ACCOUNT_CACHE {
                 self.cache.clear();
@@ -226,6 +222,21 @@ impl<T: Clone + PartialEq> Sublist<T> {
             self.cache.insert(subject.into(), found.clone());
         }
         found
+    }
+
+    /// The same, neither from the cache nor into it: for a publisher whose subjects hardly ever
+    /// come again. Needs no exclusive access.
+    pub fn uncached(&self, subject: &[u8]) -> Arc<Matches<T>> {
+        self.count(false);
+        self.walk(subject)
+    }
+
+    fn walk(&self, subject: &[u8]) -> Arc<Matches<T>> {
+        let mut found = Matches::default();
+        if !subject.is_empty() && !subject.split(|&b| b == b'.').any(<[u8]>::is_empty) {
+            collect(&self.root, subject, &mut found);
+        }
+        if found.is_empty() { self.nobody.clone() } else { Arc::new(found) }
     }
 
     fn count(&self, hit: bool) {

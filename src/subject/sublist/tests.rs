@@ -3,6 +3,8 @@ use proptest::prelude::*;
 
 fn reached(list: &mut Sublist<u32>, subject: &str) -> (Vec<u32>, Vec<(String, Vec<u32>)>) {
     let found = list.matches(subject.as_bytes());
+    let again = list.uncached(subject.as_bytes());
+    assert_eq!((&found.plain, &found.queues), (&again.plain, &again.queues), "{subject}");
     let mut plain = found.plain.clone();
     plain.sort_unstable();
     let mut queues: Vec<_> = found
