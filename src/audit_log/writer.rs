@@ -81,6 +81,7 @@ impl Writer {
     pub fn run(mut self) {
         loop {
             self.wait();
+            let busy = !self.records.is_empty();
             // What came before an order belongs to what was before.
             if self.log.is_some() {
                 self.settle();
@@ -102,19 +103,26 @@ impl Writer {
             if self.log.is_none() {
                 self.records.clear();
             }
+            if busy {
+                self.rest();
+            }
         }
     }
 
     fn wait(&mut self) {
         let trail = &self.server.trail;
         if self.stuck {
-            return trail.pause(AUDIT_RETRY);
+            trail.pause(AUDIT_RETRY);
+            return trail.answer();
         }
         trail.take(&mut self.records, self.log.as_ref().and_then(Log::patience));
-        let hurries = self.log.as_ref().is_some_and(|log| log.options.sync == Sync::Always);
-        if !self.records.is_empty() && !hurries {
-            trail.pause(AUDIT_GATHER);
-            trail.take(&mut self.records, Some(Duration::ZERO));
+    }
+
+    /// After a write, so that the next one takes all that comes meanwhile; nobody wakes this thread.
+    fn rest(&self) {
+        let hurries = self.log.as_ref().is_none_or(|log| log.options.sync == Sync::Always);
+        if !self.stuck && !hurries {
+            self.server.trail.pause(AUDIT_GATHER);
         }
     }
 

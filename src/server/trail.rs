@@ -6,6 +6,8 @@
 
 mod entry;
 mod event;
+#[cfg(test)]
+mod outcome;
 
 pub use entry::{Entry, LISTENER_CLIENT, LISTENER_MONITOR, Stranger};
 pub use event::{Connection, Event, Record};
@@ -156,12 +158,17 @@ impl Trail {
         self.arrived.notify_one();
     }
 
-    /// The writer's end waits, but for a call, although there may be records.
+    /// The writer's end waits, but for a call, although there may be records. The call stays one
+    /// until [`Trail::take`] or [`Trail::answer`].
     pub fn pause(&self, patience: Duration) {
         let state = self.lock();
         let quiet = |state: &mut State| !state.called;
-        let waited = self.arrived.wait_timeout_while(state, patience, quiet);
-        waited.unwrap_or_else(PoisonError::into_inner).0.called = false;
+        drop(self.arrived.wait_timeout_while(state, patience, quiet));
+    }
+
+    /// The writer looks up.
+    pub fn answer(&self) {
+        self.lock().called = false;
     }
 
     /// The writer's end: can the log be written?
@@ -285,6 +292,10 @@ mod tests {
         trail.take(&mut records, None);
         trail.call();
         trail.pause(Duration::from_secs(3600));
+        trail.take(&mut records, Some(Duration::from_secs(3600)));
+        trail.call();
+        trail.answer();
+        trail.pause(Duration::from_millis(1));
         assert!(records.is_empty());
     }
 }

@@ -27,6 +27,9 @@ const REVOKED: &str = "tls.certificate_revoked";
 const OCSP_REVOKED: &str = "Invalid OCSP response status: revoked";
 
 impl VerifyFailure {
+    /// Beginnings of reasons, and their codes.
+    pub const OUTCOMES: &'static [(&'static str, &'static str)] = &VERIFY;
+
     /// Never changes; `tls.certificate_refused` where there is no word of its own.
     pub fn outcome(&self) -> &'static str {
         let reason = self.reason.strip_prefix("x509: ").unwrap_or(&self.reason);

@@ -8,6 +8,7 @@
 pub mod client;
 pub mod errors;
 pub mod fips;
+pub mod mac;
 pub mod store;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
