@@ -52,7 +52,7 @@ const PERMISSIONS: &str = r#"{
 
 /// Users beside the one whose certificate the load has.
 const MAPPED_USERS: usize = 1000;
-const TIGHT_PENDING_BYTES: usize = 8 << 20;
+const TIGHT_PENDING_BYTES: usize = 2 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Clients {
