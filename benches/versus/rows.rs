@@ -228,7 +228,7 @@ fn steady() -> Vec<Row> {
         let (what, listener) = match beside {
             Beside::Nothing => (what, listener(transport)),
             Beside::Slow(slow) => {
-                (format!("{what}, beside {slow} subscribers that do not read"), Listener::Tight)
+                (format!("{what}, beside {slow} slow subscribers"), Listener::Tight)
             }
             Beside::Storm { per_second } => {
                 (format!("{what}, beside {per_second} handshakes a second"), listener(transport))

@@ -171,7 +171,7 @@ pub enum Shape {
 #[derive(Clone, Copy)]
 pub enum Beside {
     Nothing,
-    /// So many subscribers of the same subject that never read, replaced when they are closed.
+    /// So many subscribers of the same subject that read too slowly, replaced when they are closed.
     Slow(usize),
     /// Connections that shake hands and close, so many a second.
     Storm {
