@@ -1,5 +1,6 @@
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::*;
 
@@ -91,7 +92,11 @@ fn servers_are_known_by_their_whole_name() {
 #[test]
 fn the_command_reaches_the_process() {
     for (command, number) in [("quit", 2), ("term", 15), ("reload", 1), ("stop", 9), ("ldm", 12)] {
-        let mut child = Command::new("sleep").arg("30").spawn().unwrap();
+        // Whoever runs the tests in the background of a script has SIGINT ignored, and so would this.
+        let words = ["--default-signal=INT", "sh", "-c", "echo; exec sleep 30"];
+        let mut child = Command::new("env").args(words).stdout(Stdio::piped()).spawn().unwrap();
+        // It is not before this that it takes them.
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         send(&format!("{command}={}", child.id()), "natssl").unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(number), "{command}");
     }
