@@ -4,7 +4,8 @@
 //! Only an answer that counts closes a connection. A responder that is down closes none, or every
 //! outage of a CA would be one of the server; where lists have the last word, they have it here, too.
 
-use super::peers::{Asked, Peers, Refused, judge};
+use super::ask::{Asked, now};
+use super::peers::{Peers, Refused, judge};
 use crate::limits::{OCSP_REFRESHES, VERIFIED_CHAINS};
 use crate::net::recheck;
 use crate::server::{Decision, Generation, Outcome, Server, Watched};
@@ -26,7 +27,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(120);
 
 /// The certificates of connected peers.
 pub struct Live {
-    peers: Arc<Peers>,
+    peers: Peers,
     server: Arc<Server>,
     known: Mutex<HashMap<String, Known>>,
     /// Chains of peers that came before: their verification costs as much as that of the handshake.
@@ -85,7 +86,7 @@ impl Live {
         let by = Source::Ocsp;
         match answer {
             Some(answer) => {
-                let age_s = Some(super::peers::now().saturating_sub(answer.this_update));
+                let age_s = Some(now().saturating_sub(answer.this_update));
                 Some(Verdict { by, status: answer.status.text(), age_s })
             }
             // The lists had the last word.
@@ -220,7 +221,7 @@ impl Live {
         };
         let (responder, error) = match asked {
             Asked::Answer(answer, responder) => {
-                let counts = answer.counts_at(super::peers::now(), policy.tolerance);
+                let counts = answer.counts_at(now(), policy.tolerance);
                 (Some(responder), counts.err())
             }
             Asked::Unreachable(error) => (None, Some(error)),
@@ -337,7 +338,7 @@ impl Live {
 /// up to a fifth less, so that many do not ask at once. Without an answer: at once.
 fn wait_after(answer: Option<&Staple>, policy: &PeerOcsp) -> Duration {
     let Some(answer) = answer else { return Duration::ZERO };
-    let left = answer.expires(policy.tolerance) - super::peers::now();
+    let left = answer.expires(policy.tolerance) - now();
     let half = Duration::from_secs(u64::try_from(left).unwrap_or(0)) / 2;
     let most = half.clamp(TICK, policy.refresh.max(TICK));
     most.mul_f64(0.8 + 0.2 * fastrand::f64())
@@ -350,7 +351,7 @@ mod tests {
 
     #[test]
     fn the_next_question_comes_before_half_of_the_time_and_before_the_refresh() {
-        let now = super::super::peers::now();
+        let now = now();
         let answer = |next_update| Staple {
             der: Vec::new(),
             status: Status::Good,

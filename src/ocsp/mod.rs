@@ -2,12 +2,13 @@
 //! of peers.
 //!
 //! Reading order for staples: [`fetch`] (one question to one responder), [`store`] (answers on disk,
-//! under nats-server's names), [`keeper`] (which certificates), [`task`] (one of them). For peers: [`peers`] (the
-//! verdict), [`live`] (again, while they are connected), [`keep`], [`cache_file`] and [`s2`] (answers
+//! under nats-server's names), [`keeper`] (which certificates), [`task`] (one of them). For peers: [`ask`] (one question
+//! for all who wait), [`peers`] (the verdict), [`live`] (again, while they are connected), [`keep`], [`cache_file`] and [`s2`] (answers
 //! on disk, as nats-server has them), [`advisory`]. What an answer is worth is decided in `tls::ocsp`;
 //! handshakes take what lies in `tls::staple` and wait for nothing.
 
 mod advisory;
+mod ask;
 pub mod cache_file;
 pub mod fetch;
 mod keep;

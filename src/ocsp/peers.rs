@@ -1,34 +1,20 @@
 //! Peers' certificates, held against what responders say of them. COMPAT: order, log lines and
 //! reasons of nats-server; what it does not do is said where it is done.
 //!
-//! A question is asked by a task of its own: handshakes with the same certificate share it, and one
-//! that gives up takes nobody's answer away. Nothing here blocks a thread.
+//! Nothing here blocks a thread.
 
-use super::fetch::{self, FetchError};
-use crate::limits::OCSP_QUESTIONS;
+use super::ask::{Asked, Questions, now};
 use crate::server::{Decision, Kept, Outcome, Server};
 use crate::tls::ocsp::{OcspError, Staple, Status};
 use crate::tls::revocation::{PeerCheck, Side};
 use crate::tls::verdict::{Source, Verdict};
 use crate::tls::{HandshakeError, Link, PeerOcsp, VerifyFailure};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Semaphore, watch};
+use std::sync::Arc;
 
 /// What responders are asked and have answered.
 pub struct Peers {
-    pub(super) server: Arc<Server>,
-    asking: Mutex<HashMap<String, watch::Receiver<Option<Asked>>>>,
-    questions: Arc<Semaphore>,
-}
-
-/// What came of one question.
-#[derive(Clone, Debug)]
-pub(super) enum Asked {
-    /// Verified but for its dates; and who gave it.
-    Answer(Arc<Staple>, String),
-    Unreachable(String),
-    Invalid(OcspError),
+    server: Arc<Server>,
+    questions: Arc<Questions>,
 }
 
 /// Why a certificate is not good.
@@ -98,20 +84,15 @@ impl LinkFailure {
     }
 }
 
-pub(super) fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
-
 impl Peers {
-    pub fn new(server: Arc<Server>) -> Arc<Self> {
-        let questions = Arc::new(Semaphore::new(OCSP_QUESTIONS));
-        Arc::new(Self { server, asking: Mutex::default(), questions })
+    pub fn new(server: Arc<Server>) -> Self {
+        Self { questions: Questions::new(Arc::clone(&server)), server }
     }
 
     /// May this peer come in? Asks about every certificate of `links` in turn, and looks at lists
     /// where they have the last word.
     pub async fn admit(
-        self: &Arc<Self>,
+        &self,
         check: &PeerCheck<'_>,
         links: &[Arc<Link>],
     ) -> Result<Decision, Refused> {
@@ -189,11 +170,7 @@ impl Peers {
     }
 
     /// One certificate: from memory, or from a responder.
-    async fn link(
-        self: &Arc<Self>,
-        link: &Arc<Link>,
-        check: &PeerCheck<'_>,
-    ) -> Result<Decision, LinkFailure> {
+    async fn link(&self, link: &Arc<Link>, check: &PeerCheck<'_>) -> Result<Decision, LinkFailure> {
         let policy = check.ocsp;
         if link.responders.is_empty() {
             if !policy.require_responder && !check.has_lists() {
@@ -210,7 +187,7 @@ impl Peers {
         };
         let verdict = match stapled.or(cached) {
             Some(answer) => judge(&answer),
-            None => match self.ask(link, policy).await {
+            None => match self.questions.ask(link, policy).await {
                 Asked::Answer(answer, _) => self.judge_new(link, &answer, policy),
                 Asked::Unreachable(error) => {
                     self.server.statuses.count_outcome(Outcome::Unreachable);
@@ -330,7 +307,7 @@ impl Peers {
         let answer = link.subject.read(staple).ok()?;
         answer.counts_at(now(), check.ocsp.tolerance).ok()?;
         let answer = Arc::new(answer);
-        self.keep(link, &answer);
+        self.questions.keep(link, &answer);
         // Whoever staples what was good before it was revoked does not hide what is known since.
         Some(self.current(link, check.ocsp).unwrap_or(answer))
     }
@@ -338,6 +315,9 @@ impl Peers {
     /// An answer that is kept and still counts; and whether one said "revoked", counting or not.
     fn remembered(&self, link: &Link, policy: &PeerOcsp) -> (Option<Arc<Staple>>, bool) {
         let (statuses, key) = (&self.server.statuses, &link.key);
+        if !statuses.is_on() {
+            return (None, false);
+        }
         tracing::debug!(
             event = "ocsp.peer.cache",
             "Checking OCSP peer cache for [{}], key [{key}]",
@@ -406,75 +386,16 @@ impl Peers {
         }
     }
 
+    /// Asks again, whatever is remembered.
+    pub async fn ask(&self, link: &Arc<Link>, policy: &PeerOcsp) -> Asked {
+        self.questions.ask(link, policy).await
+    }
+
     /// The answer that counts now, if there is one.
     pub(super) fn current(&self, link: &Link, policy: &PeerOcsp) -> Option<Arc<Staple>> {
         let kept =
             self.server.statuses.get(&link.key).and_then(|kept| self.verified(link, kept))?;
         Some(kept.answer).filter(|answer| answer.counts_at(now(), policy.tolerance).is_ok())
-    }
-
-    /// Asks the responders of a certificate, or joins whoever does.
-    pub(super) async fn ask(self: &Arc<Self>, link: &Arc<Link>, policy: &PeerOcsp) -> Asked {
-        let mut waiting = {
-            let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-            match asking.get(&link.key) {
-                Some(asked) => {
-                    self.server.statuses.count_request(true);
-                    asked.clone()
-                }
-                None => {
-                    let (tell, asked) = watch::channel(None);
-                    asking.insert(link.key.clone(), asked.clone());
-                    self.server.statuses.count_request(false);
-                    let question =
-                        Arc::clone(self).question(Arc::clone(link), policy.clone(), tell);
-                    tokio::spawn(question);
-                    asked
-                }
-            }
-        };
-        let answered = waiting.wait_for(Option::is_some).await;
-        answered
-            .ok()
-            .and_then(|asked| asked.clone())
-            .unwrap_or_else(|| Asked::Unreachable("the question was given up".to_owned()))
-    }
-
-    async fn question(
-        self: Arc<Self>,
-        link: Arc<Link>,
-        policy: PeerOcsp,
-        tell: watch::Sender<Option<Asked>>,
-    ) {
-        let asked = {
-            let _permit = self.questions.acquire().await;
-            question(&link, &policy).await
-        };
-        if let Asked::Answer(answer, _) = &asked
-            && answer.counts_at(now(), policy.tolerance).is_ok()
-        {
-            let (name, key) = (&link.name, &link.key);
-            tracing::debug!(
-                event = "ocsp.peer.cache",
-                "Caching OCSP response for [{name}], key [{key}]"
-            );
-            self.keep(&link, answer);
-        }
-        // First out of the table, so that nobody joins a question that is answered.
-        self.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&link.key);
-        let _ = tell.send(Some(asked));
-    }
-
-    /// Keeps an answer, unless it is older than what is kept: whoever repeats one hides what came
-    /// since.
-    fn keep(&self, link: &Link, answer: &Arc<Staple>) {
-        let statuses = &self.server.statuses;
-        let newer = |kept: &Kept| kept.answer.this_update > answer.this_update;
-        if statuses.get(&link.key).as_ref().is_some_and(newer) {
-            return;
-        }
-        let (subject, answer) = (link.name.clone(), Arc::clone(answer));
-        statuses.put(&link.key, Kept { subject, cached_at: now(), answer, verified: true });
     }
 }
 
@@ -491,31 +412,5 @@ pub(super) fn judge(answer: &Staple) -> Result<(), LinkFailure> {
     match answer.status {
         Status::Good => Ok(()),
         status => Err(LinkFailure::of_status(status)),
-    }
-}
-
-/// The first answer of the responders a certificate names, in its order.
-async fn question(link: &Link, policy: &PeerOcsp) -> Asked {
-    let request = match link.subject.request() {
-        Ok(request) => request,
-        Err(error) => return Asked::Invalid(error),
-    };
-    let mut last = "no responder".to_owned();
-    let mut invalid = None;
-    for url in &link.responders {
-        tracing::debug!(event = "ocsp.peer.asked", "Trying OCSP responder url [{url}]");
-        match fetch::get_for_peer(url, &request, policy.ca_timeout).await {
-            Err(FetchError::TooLong) => invalid = Some(OcspError::TooLong),
-            Err(FetchError::Way(error)) => last = error,
-            // nats-server asks no other one after an answer that is none.
-            Ok(der) => match link.subject.read(&der) {
-                Ok(answer) => return Asked::Answer(Arc::new(answer), url.clone()),
-                Err(error) => invalid = Some(error),
-            },
-        }
-    }
-    match invalid {
-        Some(error) => Asked::Invalid(error),
-        None => Asked::Unreachable(format!("exhausted OCSP responders: {last}")),
     }
 }

@@ -1,6 +1,7 @@
 //! The `tls {}` block of the client listener. COMPAT: error texts of nats-server.
 
 mod names;
+mod revocation;
 
 use super::map;
 use super::read::{Problem, parse_duration, string, wrong_type};
@@ -10,9 +11,7 @@ use crate::conf::{Entry, Item, Map, Position, Value};
 use crate::limits::{SESSION_TIMEOUT_MAX, TLS_FIRST_FALLBACK, TLS_TIMEOUT};
 use crate::log::quoted;
 use crate::tls::names::{Version, group, suite};
-use crate::tls::{
-    CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Revocation, Settings,
-};
+use crate::tls::{CertificateFiles, CrlCheck, HandshakeFirst, Passphrase, Pin, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,62 +129,10 @@ fn finish(mut block: Block, item: &Item) -> Read<(Settings, Mapping)> {
             .to_owned()));
     }
     if let Some(position) = &block.revocation {
-        revocation(&mut block.settings, block.asks, lists)
+        revocation::check(&mut block.settings, block.asks, lists)
             .map_err(|text| Problem::at(position, text))?;
     }
     Ok((block.settings, mapping))
-}
-
-/// Values of `revocation`.
-const REVOCATION: [(&str, Revocation); 4] = [
-    ("crl", Revocation::Crl),
-    ("ocsp", Revocation::Ocsp),
-    ("ocsp_then_crl", Revocation::OcspThenCrl),
-    ("both", Revocation::Both),
-];
-
-/// Holds `revocation` against what there is to decide by. What it needs of responders it switches on.
-fn revocation(
-    settings: &mut Settings,
-    asks: Option<bool>,
-    lists: bool,
-) -> Result<(), &'static str> {
-    let (wants_ocsp, wants_lists) = match settings.revocation {
-        Revocation::AsConfigured => return Ok(()),
-        Revocation::Crl => (false, true),
-        Revocation::Ocsp => (true, false),
-        Revocation::OcspThenCrl | Revocation::Both => (true, true),
-    };
-    if wants_lists && !lists {
-        return Err("this 'revocation' needs lists: add 'crl_file' or 'crl_dir'");
-    }
-    if !wants_lists && lists {
-        return Err("'revocation: ocsp' uses no lists: take out 'crl_file' and 'crl_dir', or say \
-                    'both' or 'ocsp_then_crl'");
-    }
-    if wants_ocsp && asks == Some(false) {
-        return Err("this 'revocation' needs responders: take out 'ocsp_peer: false'");
-    }
-    if !wants_ocsp && settings.ocsp_peer.is_some() {
-        return Err("'revocation: crl' asks no responder: take out 'ocsp_peer', or say 'both' or \
-                    'ocsp_then_crl'");
-    }
-    if !settings.verify {
-        return Err("'revocation' needs 'verify: true': without it no client is asked for a \
-                    certificate");
-    }
-    if wants_ocsp {
-        let peer = settings.ocsp_peer.get_or_insert_default();
-        if settings.revocation == Revocation::OcspThenCrl
-            && (peer.warn_only || peer.allow_when_ca_unreachable)
-        {
-            return Err(
-                "with 'ocsp_then_crl' the lists decide where responders leave it open: take \
-                        out 'warn_only' and 'allow_when_ca_unreachable' of 'ocsp_peer'",
-            );
-        }
-    }
-    Ok(())
 }
 
 /// One path, or a list of them.
@@ -321,7 +268,7 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
         }
         // nats-server knows no lists.
         "revocation" => {
-            settings.revocation = choice(entry, &REVOCATION)?;
+            settings.revocation = choice(entry, &revocation::WORDS)?;
             block.revocation = Some(entry.position.clone());
         }
         "cert_store" => {

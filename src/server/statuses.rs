@@ -147,11 +147,9 @@ impl Statuses {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Keeps an answer. When there is no room, the oldest tenth goes.
+    /// Keeps an answer, also where no handshake may use it: whoever is connected is judged by it. When
+    /// there is no room, the oldest tenth goes.
     pub fn put(&self, key: &str, kept: Kept) {
-        if !self.is_on() {
-            return;
-        }
         let mut answers = lock(&self.answers);
         if answers.len() >= OCSP_ANSWERS && !answers.contains_key(key) {
             let mut ages: Vec<i64> = answers.values().map(|kept| kept.cached_at).collect();
@@ -255,10 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_switched_off_keeps_nothing() {
+    fn what_is_switched_off_forgets() {
         let statuses = Statuses::default();
-        statuses.put("a", kept(1, Status::Good));
-        assert!(statuses.get("a").is_none() && statuses.cache_counts().is_none());
+        assert!(statuses.cache_counts().is_none());
         statuses.switch(true);
         statuses.put("a", kept(1, Status::Good));
         statuses.put("b", kept(1, Status::Revoked));

@@ -316,6 +316,30 @@ fn a_connected_peer_is_closed_when_it_is_revoked_and_a_good_one_stays() {
 }
 
 #[test]
+fn without_a_cache_connected_peers_are_judged_all_the_same() {
+    let pki = Pki::new();
+    let bad = Bad::start(Fault::Closes);
+    let pair = pki.client_with_responder("no-cache", &bad.url, None);
+    let leaf = certificate(&pair);
+    bad.turn(Fault::Says(Answer::new(&pki, &leaf).der()));
+    let peer = "ocsp_peer { verify: true, refresh: 2 }";
+    let server = start(&pki, peer, "ocsp_cache: false");
+    let began = Instant::now();
+    let mut raw = connect(&server, &pair, SslVersion::TLS1_3).unwrap();
+    let asked = || bad.asked.load(Ordering::Relaxed) as u64;
+    // One to come in, and one for each refresh, which is at least 1.6 s.
+    while asked() < 3 {
+        assert!(began.elapsed() < PATIENCE, "never asked again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(asked() <= 2 + began.elapsed().as_secs(), "{} in {:?}", asked(), began.elapsed());
+    let revoked = Answer { says: Says::Revoked, this_update: now(), ..Answer::new(&pki, &leaf) };
+    bad.turn(Fault::Says(revoked.der()));
+    let (told, _) = raw.read_to_close();
+    assert!(String::from_utf8_lossy(&told).contains("TLS Certificate No Longer Accepted"));
+}
+
+#[test]
 fn a_responder_that_is_down_closes_nobody() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
