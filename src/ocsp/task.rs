@@ -132,11 +132,11 @@ impl Task {
         self.work.put_kept();
         if let Some(staple) = self.work.current() {
             let pause = wait_after(&staple, now());
-            tell_status(&file, "Found", &staple, pause, None);
             let note = Note { next_attempt: Some(text_in(pause)), ..Note::default() };
             self.note(&note);
             let state = Ok(staple.status);
             self.judge(&file, &state);
+            tell_status(&file, "Found", &staple, pause, None);
             told = Some(state);
             let _ = self.tried.send(true);
             tokio::time::sleep(pause).await;
@@ -144,39 +144,42 @@ impl Task {
         loop {
             let mut note =
                 Note { last_attempt: Some(jiff::Timestamp::now().to_string()), ..Note::default() };
-            let (state, pause) = match ask(&self.work, &first).await {
+            let asked = ask(&self.work, &first).await;
+            let pause = match &asked {
                 Ok((staple, responder)) => {
-                    note.responder = Some(responder);
+                    note.responder = Some(responder.clone());
                     retry = FIRST_RETRY;
                     reasons.clear();
-                    self.work.keep(&first, &staple);
-                    let pause = wait_after(&staple, now());
-                    tell_status(&file, "Received", &staple, pause, told.as_ref());
-                    let status = staple.status;
-                    self.work.put(staple);
-                    (Ok(status), pause)
+                    self.work.keep(&first, staple);
+                    self.work.put(staple.clone());
+                    wait_after(staple, now())
                 }
                 Err(error) => {
+                    note.error = Some(error.clone());
                     let pause = self.pause(retry);
                     retry = (retry * 2).min(LONGEST_RETRY);
-                    note.error = Some(error.clone());
-                    // One line for each new reason; what goes on failing is in monitoring.
-                    if reasons.len() < REASONS && reasons.insert(error.clone()) {
-                        tracing::error!(
-                            event = "ocsp.staple.fetch_failed",
-                            file,
-                            error,
-                            "Bad OCSP status update for certificate '{file}': {error}, trying again \
-                             in {}",
-                            go_duration(pause)
-                        );
-                    }
-                    (Err(error), pause)
+                    pause
                 }
             };
             note.next_attempt = Some(text_in(pause));
             self.note(&note);
+            let state = asked.as_ref().map(|(staple, _)| staple.status).map_err(String::clone);
             self.judge(&file, &state);
+            // Said last: whoever reads it finds staple and alarm as it says.
+            match asked {
+                Ok((staple, _)) => tell_status(&file, "Received", &staple, pause, told.as_ref()),
+                // One line for each new reason; what goes on failing is in monitoring.
+                Err(error) if reasons.len() < REASONS && reasons.insert(error.clone()) => {
+                    tracing::error!(
+                        event = "ocsp.staple.fetch_failed",
+                        file,
+                        error,
+                        "Bad OCSP status update for certificate '{file}': {error}, trying again in {}",
+                        go_duration(pause)
+                    );
+                }
+                Err(_) => {}
+            }
             told = Some(state);
             let _ = self.tried.send(true);
             tokio::time::sleep(pause).await;
