@@ -68,7 +68,7 @@ impl Listener {
             match tcp.accept().await {
                 Ok((stream, address)) => {
                     pause = ACCEPT_BACKOFF.0;
-                    let arrived = Instant::now();
+                    let arrived = now();
                     // Nobody comes in whom the audit log could not tell of.
                     std::future::poll_fn(|cx| self.server.trail.poll_open(cx)).await;
                     tokio::spawn(Arc::clone(&self).connection(stream, address, arrived));
@@ -112,7 +112,7 @@ impl Listener {
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr, arrived: Instant) {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr, arrived: Moment) {
         let server = &self.server;
         // Messages are gathered before they are written; waiting for more would only add delay.
         let _ = tcp.set_nodelay(true);
@@ -120,8 +120,7 @@ impl Listener {
         // A handshake ends under the generation it began with; the session looks at newer ones.
         let generation = server.current();
         let options = &generation.options;
-        let handle = Arc::new(Handle::new(cid, address, options.max_pending, now()));
-        handle.entry.arrive(arrived);
+        let handle = Arc::new(Handle::new(cid, address, options.max_pending, arrived));
         server.counters.total_connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(
             event = "client.connected",

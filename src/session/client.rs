@@ -85,7 +85,8 @@ pub struct Client {
     pub(super) next_ping: Instant,
     ping_sent: Option<Instant>,
     pings_out: u32,
-    rtt: Option<(Duration, Instant)>,
+    /// When the round trip was measured last; how long it was is in the handle's activity.
+    rtt_at: Option<Instant>,
     pub(super) last_input: Instant,
 }
 
@@ -123,7 +124,7 @@ impl Client {
             next_ping: now + first_ping,
             ping_sent: None,
             pings_out: 0,
-            rtt: None,
+            rtt_at: None,
             last_input: now,
             server,
             generation,
@@ -332,9 +333,8 @@ impl Client {
     fn pong(&mut self, now: Instant) {
         self.pings_out = 0;
         if let Some(sent) = self.ping_sent {
-            let rtt = now.duration_since(sent);
-            self.rtt = Some((rtt, now));
-            self.handle.activity.set_rtt(rtt);
+            self.rtt_at = Some(now);
+            self.handle.activity.set_rtt(now.duration_since(sent));
         }
     }
 
@@ -378,7 +378,7 @@ impl Client {
             self.publish_cache.clear();
             self.handle.outbound.shrink();
         }
-        let measured = self.rtt.is_some_and(|(_, at)| now.duration_since(at) < limits::RTT_AGE);
+        let measured = self.rtt_at.is_some_and(|at| now.duration_since(at) < limits::RTT_AGE);
         if idle < options.ping_interval && measured {
             tracing::debug!(
                 event = "client.ping.delayed",

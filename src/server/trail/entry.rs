@@ -32,18 +32,12 @@ enum Told {
 /// What the trail knows of one connection.
 #[derive(Default)]
 pub struct Entry {
-    arrived: OnceLock<Instant>,
     told: Mutex<Told>,
     /// Why its certificate is no longer accepted.
     failure: OnceLock<VerifyFailure>,
 }
 
 impl Entry {
-    /// Called once, when the connection was accepted by the system.
-    pub fn arrive(&self, now: Instant) {
-        let _ = self.arrived.set(now);
-    }
-
     /// Its certificate was looked at again, and it has to go.
     pub fn withdraw(&self, failure: &VerifyFailure) {
         let _ = self.failure.set(failure.clone());
@@ -174,7 +168,7 @@ fn end(handle: &Handle) -> bool {
 
 /// What is known of a client, who was accepted unless somebody says otherwise.
 fn of(handle: &Handle, now: Instant) -> Connection {
-    let arrived = handle.entry.arrived.get().copied().unwrap_or(now);
+    let arrived = handle.activity.started.clock;
     Connection {
         cid: Some(handle.cid),
         peer: handle.peer().cloned(),
@@ -241,10 +235,8 @@ mod tests {
 
     fn handle(arrived: Instant) -> Handle {
         let wall = jiff::Timestamp::UNIX_EPOCH;
-        let started = crate::session::Moment { wall, clock: Instant::now() };
-        let handle = Handle::new(7, "127.0.0.1:1".parse().unwrap(), 1, started);
-        handle.entry.arrive(arrived);
-        handle
+        let started = crate::session::Moment { wall, clock: arrived };
+        Handle::new(7, "127.0.0.1:1".parse().unwrap(), 1, started)
     }
 
     #[test]
