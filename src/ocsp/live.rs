@@ -141,7 +141,7 @@ impl Live {
         }
         known.insert(link.key.clone(), one);
         drop(known);
-        self.show(link, answer.as_deref(), None, None, due);
+        self.show(link, None, None, due);
         Arc::clone(link)
     }
 
@@ -251,7 +251,7 @@ impl Live {
                 tracing::warn!(event = "ocsp.peer.refresh_failed", "{text}");
             }
         }
-        self.show(&link, answer.as_deref(), responder, error, due);
+        self.show(&link, responder, error, due);
         self.judge_holders(&link);
     }
 
@@ -311,21 +311,16 @@ impl Live {
     fn show(
         &self,
         link: &Link,
-        answer: Option<&Staple>,
         responder: Option<String>,
         error: Option<String>,
         due: Option<Instant>,
     ) {
-        let text = |at: i64| jiff::Timestamp::from_second(at).unwrap_or_default().to_string();
         let now = jiff::Timestamp::now();
         let asked = responder.is_some() || error.is_some();
         let next = due.map(|due| now + due.saturating_duration_since(Instant::now()));
         self.server.statuses.watch(Watched {
             subject: link.name.clone(),
             key: link.key.clone(),
-            status: answer.map(|answer| answer.status),
-            this_update: answer.map(|answer| text(answer.this_update)),
-            next_update: answer.and_then(|answer| answer.next_update).map(text),
             last_attempt: asked.then(|| now.to_string()),
             next_attempt: next.map(|next| next.to_string()),
             responder,

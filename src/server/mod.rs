@@ -15,7 +15,9 @@ pub use counters::Counters;
 pub use generation::{Acceptors, Generation};
 pub use proofs::{Proof, Proofs};
 pub use registry::Registry;
-pub use statuses::{CacheCounts, Decision, Kept, Outcome, StatusView, Statuses, Watched};
+pub use statuses::{
+    CacheCounts, Decision, Kept, Outcome, StatusView, Statuses, Watched, WatchedView,
+};
 
 use crate::account::Account;
 use crate::log::RateLimited;

@@ -53,21 +53,30 @@ pub enum Decision {
     Closed,
 }
 
-/// What is known of a certificate of a connected peer; for monitoring.
+/// When a certificate of a connected peer was and will be asked about, and what came of it; for
+/// monitoring. What the responder said is among the answers.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Watched {
     pub subject: String,
     /// Base64 of the SHA-256 of the certificate.
     pub key: String,
-    pub status: Option<Status>,
     /// RFC 3339.
-    pub this_update: Option<String>,
-    pub next_update: Option<String>,
     pub last_attempt: Option<String>,
     pub next_attempt: Option<String>,
     pub responder: Option<String>,
     /// Of the last attempt.
     pub error: Option<String>,
+}
+
+/// The same with the last answer there was.
+#[derive(Clone, Debug, Serialize)]
+pub struct WatchedView {
+    #[serde(flatten)]
+    pub watched: Watched,
+    pub status: Option<Status>,
+    /// RFC 3339.
+    pub this_update: Option<String>,
+    pub next_update: Option<String>,
 }
 
 #[derive(Default)]
@@ -112,7 +121,7 @@ pub struct StatusView {
     /// Certificates of connected peers that are asked about again.
     pub watched: usize,
     /// Of those: what is not good first, at most [`SHOWN`].
-    pub certificates: Vec<Watched>,
+    pub certificates: Vec<WatchedView>,
 }
 
 /// How many certificates are shown one by one.
@@ -225,12 +234,23 @@ impl Statuses {
     }
 
     pub fn view(&self) -> StatusView {
-        let watched = lock(&self.watched);
-        let mut certificates: Vec<Watched> = watched.values().cloned().collect();
-        let total = certificates.len();
-        drop(watched);
-        let rank = |one: &Watched| (one.status == Some(Status::Good), one.error.is_none());
-        certificates.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key)));
+        let watched: Vec<Watched> = lock(&self.watched).values().cloned().collect();
+        let total = watched.len();
+        let text = |at: i64| jiff::Timestamp::from_second(at).unwrap_or_default().to_string();
+        let of = |watched: Watched| {
+            let answer = self.get(&watched.key).map(|kept| kept.answer);
+            WatchedView {
+                status: answer.as_ref().map(|answer| answer.status),
+                this_update: answer.as_ref().map(|answer| text(answer.this_update)),
+                next_update: answer.and_then(|answer| answer.next_update).map(text),
+                watched,
+            }
+        };
+        let mut certificates: Vec<WatchedView> = watched.into_iter().map(of).collect();
+        let rank =
+            |one: &WatchedView| (one.status == Some(Status::Good), one.watched.error.is_none());
+        certificates
+            .sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.watched.key.cmp(&b.watched.key)));
         certificates.truncate(SHOWN);
         StatusView {
             requests: self.requests.load(Ordering::Relaxed),
@@ -288,9 +308,13 @@ mod tests {
         let statuses = Statuses::default();
         for (key, status) in [("a", Some(Status::Good)), ("b", None), ("c", Some(Status::Revoked))]
         {
-            statuses.watch(Watched { key: key.into(), status, ..Watched::default() });
+            statuses.watch(Watched { key: key.into(), ..Watched::default() });
+            if let Some(status) = status {
+                statuses.put(key, kept(1, status));
+            }
         }
-        let keys: Vec<_> = statuses.view().certificates.into_iter().map(|c| c.key).collect();
+        let shown = statuses.view().certificates;
+        let keys: Vec<_> = shown.into_iter().map(|one| one.watched.key).collect();
         assert_eq!(keys, ["b", "c", "a"]);
     }
 }
