@@ -10,15 +10,13 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode, StatusType};
-use openssl::x509::X509;
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
+use openssl::ssl::SslConnector;
 use std::time::{Duration, Instant};
 use support::answer::Answer;
 use support::pki::{Pair, Pki};
 use support::responder::{Bad, Fault};
 use support::server::{Kind, Server};
+use support::staple;
 
 fn start(pki: &Pki, pair: &Pair, url: &str) -> Server {
     let (cert, key, ca) = (&pair.cert, &pair.key, &pki.ca);
@@ -31,13 +29,9 @@ fn start(pki: &Pki, pair: &Pair, url: &str) -> Server {
 
 /// One handshake: how long it took, and whether there was a staple.
 fn handshake(server: &Server, connector: &SslConnector) -> (Duration, bool) {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    tcp.set_nodelay(true).unwrap();
-    BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
-    let mut ssl = connector.configure().unwrap().verify_hostname(false);
-    ssl.set_status_type(StatusType::OCSP).unwrap();
+    let tcp = staple::greeted(server.addr());
     let started = Instant::now();
-    let stream = ssl.connect("localhost", tcp).unwrap();
+    let stream = staple::handshake(connector, tcp, "localhost", true);
     (started.elapsed(), stream.ssl().ocsp_status().is_some())
 }
 
@@ -45,14 +39,12 @@ fn main() {
     let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(5000);
     let pki = Pki::new();
     let pair = pki.server_with_responder("bench", "http://127.0.0.1:1", false);
-    let leaf = X509::from_pem(&std::fs::read(&pair.cert).unwrap()).unwrap();
+    let leaf = pair.certificate();
     let answers = Bad::start(Fault::Says(Answer::new(&pki, &leaf).der()));
     let silent = Bad::start(Fault::Silent);
     let servers =
         [("good", start(&pki, &pair, &answers.url)), ("dead", start(&pki, &pair, &silent.url))];
-    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-    builder.set_verify(SslVerifyMode::NONE);
-    let connector = builder.build();
+    let connector = staple::connector();
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..rounds + 100 {
         // Who goes first changes each time.

@@ -1,21 +1,13 @@
 //! Staples: who gets one, that it is always good, and what a responder's faults lead to.
 
-use crate::common::PATIENCE;
 use crate::common::pki::{Pair, Pki};
 use crate::common::responder::{Bad, Fault, Responder, answer};
 use crate::common::server::{Kind, Server};
+use crate::common::staple::{self, greeted};
 use openssl::ocsp::{OcspCertId, OcspCertStatus, OcspResponse};
-use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVerifyMode, StatusType};
-use openssl::x509::X509;
-use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-pub fn certificate(pair: &Pair) -> X509 {
-    X509::from_pem(&std::fs::read(&pair.cert).unwrap()).unwrap()
-}
 
 pub fn config(pki: &Pki, pair: &Pair, ocsp: &str) -> String {
     let ca = &pki.ca;
@@ -27,35 +19,20 @@ pub fn config(pki: &Pki, pair: &Pair, ocsp: &str) -> String {
 
 /// The staple a client gets that asks for one, or does not.
 pub fn staple(server: &Server, asks: bool) -> Option<Vec<u8>> {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
-    handshake(tcp, "localhost", asks)
+    handshake(greeted(server.addr()), "localhost", asks)
 }
 
 /// The certificate that is served, DER, and its staple.
 pub fn certificate_and_staple(server: &Server) -> (Vec<u8>, Option<Vec<u8>>) {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
-    let stream = handshaken(tcp, "localhost", true);
+    let stream = staple::handshake(&staple::connector(), greeted(server.addr()), "localhost", true);
     let served = stream.ssl().peer_certificate().unwrap().to_der().unwrap();
     (served, stream.ssl().ocsp_status().map(<[u8]>::to_vec))
 }
 
 /// The staple in a handshake that asks for this name.
 pub fn handshake(tcp: TcpStream, name: &str, asks: bool) -> Option<Vec<u8>> {
-    handshaken(tcp, name, asks).ssl().ocsp_status().map(<[u8]>::to_vec)
-}
-
-fn handshaken(tcp: TcpStream, name: &str, asks: bool) -> SslStream<TcpStream> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-    builder.set_verify(SslVerifyMode::NONE);
-    let mut ssl = builder.build().configure().unwrap().verify_hostname(false);
-    if asks {
-        ssl.set_status_type(StatusType::OCSP).unwrap();
-    }
-    ssl.connect(name, tcp).expect("the handshake succeeds")
+    let stream = staple::handshake(&staple::connector(), tcp, name, asks);
+    stream.ssl().ocsp_status().map(<[u8]>::to_vec)
 }
 
 /// What a staple says of this certificate, after its signature was verified.
@@ -67,7 +44,7 @@ pub fn says(pki: &Pki, pair: &Pair, der: &[u8]) -> OcspCertStatus {
     others.push(pki.root.cert.clone()).unwrap();
     basic.verify(&others, &store.build(), openssl::ocsp::OcspFlag::empty()).unwrap();
     let sha1 = openssl::hash::MessageDigest::sha1();
-    let id = OcspCertId::from_cert(sha1, &certificate(pair), &pki.root.cert).unwrap();
+    let id = OcspCertId::from_cert(sha1, &pair.certificate(), &pki.root.cert).unwrap();
     let status = basic.find_status(&id).expect("it is about this certificate");
     status.check_validity(0, None).unwrap();
     status.status
@@ -78,7 +55,7 @@ fn who_asks_gets_a_good_staple_by_mode() {
     let pki = Arc::new(Pki::new());
     let plain = pki.server_with_responder("plain", "http://127.0.0.1:1", false);
     let must = pki.server_with_responder("must", "http://127.0.0.1:1", true);
-    let known = [(&certificate(&plain), false), (&certificate(&must), false)];
+    let known = [(&plain.certificate(), false), (&must.certificate(), false)];
     let responder = Responder::start(&pki, &known);
     let url = format!("url: \"{}\"", responder.url);
     for (pair, ocsp, stapled) in [
@@ -107,7 +84,7 @@ fn the_responder_of_the_certificate_is_asked_and_the_answer_is_kept() {
     let pki = Arc::new(Pki::new());
     let bad = Bad::start(Fault::Closes);
     let pair = pki.server_with_responder("own", &bad.url, true);
-    bad.turn(Fault::Says(answer(&pki, &certificate(&pair), &pki.root)));
+    bad.turn(Fault::Says(answer(&pki, &pair.certificate(), &pki.root)));
     let store = pki.dir().join("store");
     let ocsp = format!("store_dir: {store:?}");
     let server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp));
@@ -116,24 +93,24 @@ fn the_responder_of_the_certificate_is_asked_and_the_answer_is_kept() {
     drop(server);
     // The next life of the server has it without asking.
     bad.turn(Fault::Silent);
-    let asked = bad.asked.load(Ordering::Relaxed);
+    let asked = bad.asked();
     let server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp));
     assert_eq!(staple(&server, true), Some(first));
-    assert_eq!(bad.asked.load(Ordering::Relaxed), asked);
+    assert_eq!(bad.asked(), asked);
     // And so has a reload.
     let from = server.log_len();
     server.reload(&format!("max_payload: 5000\n{}", config(&pki, &pair, &ocsp)));
     server.log_since(from, "Reloaded server configuration");
     assert!(staple(&server, true).is_some());
-    assert_eq!(bad.asked.load(Ordering::Relaxed), asked);
+    assert_eq!(bad.asked(), asked);
 }
 
 #[test]
 fn no_fault_of_a_responder_is_stapled_or_holds_anybody_up() {
     let pki = Arc::new(Pki::new());
     let pair = pki.server_with_responder("faults", "http://127.0.0.1:1", true);
-    let leaf = certificate(&pair);
-    let other = certificate(&pki.server_with_responder("another", "http://127.0.0.1:1", true));
+    let leaf = pair.certificate();
+    let other = pki.server_with_responder("another", "http://127.0.0.1:1", true).certificate();
     let middle = &pki.middle;
     let faults = [
         ("closes", Fault::Closes, "exhausted ocsp servers"),
@@ -177,7 +154,7 @@ fn a_silent_responder_costs_a_handshake_nothing_and_another_one_is_asked() {
     let pki = Arc::new(Pki::new());
     let pair = pki.server_with_responder("silent", "http://127.0.0.1:1", true);
     let (dead, silent) = (Bad::start(Fault::Closes), Bad::start(Fault::Silent));
-    let good = Responder::start(&pki, &[(&certificate(&pair), false)]);
+    let good = Responder::start(&pki, &[(&pair.certificate(), false)]);
     let ocsp = format!("ocsp {{ urls: [\"{}\", \"{}\"] }}", dead.url, good.url);
     let server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp));
     assert_eq!(says(&pki, &pair, &staple(&server, true).unwrap()), OcspCertStatus::GOOD);
@@ -195,7 +172,7 @@ fn a_silent_responder_costs_a_handshake_nothing_and_another_one_is_asked() {
 fn a_revoked_certificate_is_told_and_with_strict_it_is_the_end() {
     let pki = Arc::new(Pki::new());
     let pair = pki.server_with_responder("revoked", "http://127.0.0.1:1", true);
-    let responder = Responder::start(&pki, &[(&certificate(&pair), true)]);
+    let responder = Responder::start(&pki, &[(&pair.certificate(), true)]);
     let url = &responder.url;
     let lenient = format!("ocsp {{ mode: must, url: \"{url}\" }}");
     let server = Server::start(Kind::Natssl, &config(&pki, &pair, &lenient));
@@ -223,7 +200,7 @@ fn each_of_several_certificates_has_its_own_staple() {
     let pki = Arc::new(Pki::new());
     let pairs =
         ["one", "two"].map(|name| pki.server_with_responder(name, "http://127.0.0.1:1", true));
-    let certificates = pairs.each_ref().map(certificate);
+    let certificates = pairs.each_ref().map(Pair::certificate);
     let known: Vec<_> = certificates.iter().map(|certificate| (certificate, false)).collect();
     let responder = Responder::start(&pki, &known);
     let named = format!(

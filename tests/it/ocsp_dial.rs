@@ -1,36 +1,25 @@
 //! The dialling side: what a server that is connected to has to prove, with the library and a real
 //! server at the other end.
 
-use crate::common::PATIENCE;
 use crate::common::answer::{Answer, Says, delegate, now};
 use crate::common::faults::{FAULTS, fault};
 use crate::common::pki::{Pair, Pki};
 use crate::common::responder::{Bad, Fault};
 use crate::common::server::{Kind, Server};
-use crate::ocsp::{certificate, config};
+use crate::common::staple::{self, greeted};
+use crate::ocsp::config;
 use natssl::ocsp::{Live, Refused};
 use natssl::options::Options;
 use natssl::server::{Acceptors, Decision, Identity, Outcome};
 use natssl::tls::dial::{Mesh, MeshError, SeenServer, ServerTrust, mesh_staple};
 use natssl::tls::ocsp::Status;
 use natssl::tls::{PeerOcsp, Settings};
-use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode, StatusType};
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What a handshake with this server shows.
 fn dial(server: &Server) -> SeenServer {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
-    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-    builder.set_verify(SslVerifyMode::NONE);
-    let mut ssl = builder.build().configure().unwrap().verify_hostname(false);
-    ssl.set_status_type(StatusType::OCSP).unwrap();
-    let stream = ssl.connect("localhost", tcp).unwrap();
+    let stream = staple::handshake(&staple::connector(), greeted(server.addr()), "localhost", true);
     SeenServer::of(stream.ssl()).expect("a certificate")
 }
 
@@ -66,7 +55,7 @@ async fn the_responder_of_a_server_is_asked_and_every_fault_refuses() {
     for name in all {
         let bad = Bad::start(Fault::Closes);
         let pair = pki.server_with_responder(name, &bad.url, false);
-        bad.turn(fault(name, &pki, &certificate(&pair)));
+        bad.turn(fault(name, &pki, &pair.certificate()));
         let seen = dial(&serve(&pki, &pair, None));
         assert_eq!(seen.staple, None);
         let verdict = live.admit_server(&trust.peer_check(&seen).unwrap()).await;
@@ -88,13 +77,13 @@ async fn a_staple_that_counts_spares_the_question_and_another_one_does_not() {
     let (trust, live) = (trust(&pki), asker());
     let asked = Bad::start(Fault::Closes);
     let pair = pki.server_with_responder("stapled", &asked.url, false);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let stapling = Bad::start(Fault::Says(Answer::new(&pki, &leaf).der()));
     let mut seen = dial(&serve(&pki, &pair, Some(&stapling.url)));
     assert!(seen.staple.is_some());
     let verdict = live.admit_server(&trust.peer_check(&seen).unwrap()).await;
     assert_eq!(verdict.unwrap(), Decision::Accepted);
-    assert_eq!(asked.asked.load(Ordering::Relaxed), 0, "nobody was asked");
+    assert_eq!(asked.asked(), 0, "nobody was asked");
     // What is known since outweighs what is shown.
     let fresh = asker();
     let newer = Answer { says: Says::Revoked, this_update: now(), ..Answer::new(&pki, &leaf) };
@@ -104,18 +93,18 @@ async fn a_staple_that_counts_spares_the_question_and_another_one_does_not() {
     seen.staple = shown;
     assert!(fresh.admit_server(&trust.peer_check(&seen).unwrap()).await.is_err());
     // A staple that is no use is as none: the responder decides.
-    let other = certificate(&pki.server_with_responder("other", &asked.url, false));
+    let other = pki.server_with_responder("other", &asked.url, false).certificate();
     let of_other = Answer::new(&pki, &other).der();
     let old = Answer { next_update: Some(now() - 60), ..Answer::new(&pki, &leaf) }.der();
     let signer = delegate(&pki.middle, true, now() + 3600);
     let foreign = Answer { signer: &signer, ..Answer::new(&pki, &leaf) }.der();
     for (name, staple) in [("other", of_other), ("old", old), ("foreign", foreign)] {
         let live = asker();
-        let before = asked.asked.load(Ordering::Relaxed);
+        let before = asked.asked();
         let seen = SeenServer { staple: Some(staple), ..seen.clone() };
         let verdict = live.admit_server(&trust.peer_check(&seen).unwrap()).await;
         assert!(verdict.is_err(), "{name}: the responder says revoked");
-        assert!(asked.asked.load(Ordering::Relaxed) > before, "{name}");
+        assert!(asked.asked() > before, "{name}");
     }
 }
 
@@ -123,7 +112,7 @@ async fn a_staple_that_counts_spares_the_question_and_another_one_does_not() {
 fn servers_of_a_mesh_demand_a_good_staple_of_each_other() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("mesh", "http://127.0.0.1:1", false);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let seen = dial(&serve(&pki, &pair, None));
     let links = trust(&pki).links(&seen).unwrap();
     let own = &links[0];

@@ -6,28 +6,20 @@ use crate::common::faults::{FAULTS, fault};
 use crate::common::pki::{Pair, Pki};
 use crate::common::responder::{Bad, Fault, Responder};
 use crate::common::server::{Kind, Server};
-use crate::ocsp::{certificate, certificate_and_staple, config, handshake, says, staple};
+use crate::common::staple::greeted;
+use crate::ocsp::{certificate_and_staple, config, handshake, says, staple};
 use openssl::ocsp::OcspCertStatus;
-use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Nobody answers there: the port was free a moment ago, and a refusal is quick.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-fn connect(server: &Server) -> TcpStream {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
-    tcp
-}
-
 #[test]
 fn the_last_good_staple_is_shown_until_it_runs_out_and_never_after() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("short", NOBODY, true);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let end = now() + 5;
     let good = Answer { next_update: Some(end), ..Answer::new(&pki, &leaf) };
     let good = good.der();
@@ -67,7 +59,7 @@ fn all_faults_of_a_responder_by_three_modes() {
                 let (name, pki) = (*name, &pki);
                 scope.spawn(move || {
                     let pair = pki.server_with_responder(name, NOBODY, true);
-                    let bad = Bad::start(fault(name, pki, &certificate(&pair)));
+                    let bad = Bad::start(fault(name, pki, &pair.certificate()));
                     for mode in ["auto", "always"] {
                         let ocsp = format!("ocsp {{ mode: {mode}, url: \"{}\" }}", bad.url);
                         let server = Server::start(Kind::Natssl, &config(pki, &pair, &ocsp));
@@ -97,7 +89,7 @@ fn all_faults_of_a_responder_by_three_modes() {
 fn a_staple_is_refreshed_at_half_of_its_life() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("half", NOBODY, true);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let first = Answer { next_update: Some(now() + 8), ..Answer::new(&pki, &leaf) }.der();
     let responder = Bad::start(Fault::Says(first.clone()));
     let ocsp = format!("ocsp {{ url: \"{}\" }}", responder.url);
@@ -117,7 +109,7 @@ fn a_staple_is_refreshed_at_half_of_its_life() {
 fn a_revocation_while_it_runs_ends_a_strict_server_and_no_other() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("run-time", NOBODY, true);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     for strict in [true, false] {
         // Asked about again after half of it.
         let soon = Answer { next_update: Some(now() + 8), ..Answer::new(&pki, &leaf) };
@@ -151,7 +143,7 @@ fn rotation_to_a_certificate_that_wants_a_staple_never_shows_it_without() {
     std::fs::create_dir(&own).unwrap();
     let served = Pair { cert: own.join("c.pem"), key: own.join("k.pem") };
     let wanting = pki.server_with_responder("wanting", NOBODY, true);
-    let leaf = certificate(&wanting);
+    let leaf = wanting.certificate();
     let answer = Answer::new(&pki, &leaf).der();
     // It takes its time, and nobody may see the certificate meanwhile.
     let late = Bad::start(Fault::Late(Duration::from_secs(1), answer.clone()));
@@ -189,7 +181,7 @@ fn rotation_to_a_certificate_that_wants_a_staple_never_shows_it_without() {
 fn monitoring_by_https_is_stapled_too() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("monitor", NOBODY, true);
-    let responder = Responder::start(&pki, &[(&certificate(&pair), false)]);
+    let responder = Responder::start(&pki, &[(&pair.certificate(), false)]);
     let ocsp = format!("https: \"127.0.0.1:-1\"\nocsp {{ url: \"{}\" }}", responder.url);
     let config = config(&pki, &pair, &ocsp).replace("http: \"127.0.0.1:-1\"\n", "");
     let server = Server::start(Kind::Natssl, &config);
@@ -203,7 +195,7 @@ fn monitoring_by_https_is_stapled_too() {
 fn the_staple_is_that_of_the_certificate_the_client_gets() {
     let pki = Pki::new();
     let [one, two] = ["first", "second"].map(|n| pki.server_with_responder(n, NOBODY, true));
-    let certificates = [certificate(&one), certificate(&two)];
+    let certificates = [one.certificate(), two.certificate()];
     let known = certificates.each_ref().map(|certificate| (certificate, false));
     let responder = Responder::start(&pki, &known);
     let named = format!(
@@ -214,7 +206,7 @@ fn the_staple_is_that_of_the_certificate_the_client_gets() {
     let config = config(&pki, &one, &ocsp).replace("ca_file", &format!("{named}ca_file"));
     let server = Server::start(Kind::Natssl, &config);
     for (name, pair) in [("localhost", &one), ("two.example.org", &two)] {
-        let der = handshake(connect(&server), name, true).expect("a staple");
+        let der = handshake(greeted(server.addr()), name, true).expect("a staple");
         assert_eq!(says(&pki, pair, &der), OcspCertStatus::GOOD, "{name}");
     }
 }
@@ -223,7 +215,7 @@ fn the_staple_is_that_of_the_certificate_the_client_gets() {
 fn no_handshake_during_reloads_lacks_its_staple() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("busy", NOBODY, true);
-    let responder = Responder::start(&pki, &[(&certificate(&pair), false)]);
+    let responder = Responder::start(&pki, &[(&pair.certificate(), false)]);
     let ocsp = format!("ocsp {{ url: \"{}\" }}", responder.url);
     let config = config(&pki, &pair, &ocsp);
     let server = Server::start(Kind::Natssl, &config);
@@ -247,7 +239,7 @@ fn no_handshake_during_reloads_lacks_its_staple() {
 fn a_reload_that_brings_the_issuer_brings_the_staple() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("orphan", NOBODY, true);
-    let responder = Responder::start(&pki, &[(&certificate(&pair), false)]);
+    let responder = Responder::start(&pki, &[(&pair.certificate(), false)]);
     let ocsp = format!("ocsp {{ url: \"{}\" }}", responder.url);
     let whole = config(&pki, &pair, &ocsp);
     let without: String =
@@ -269,14 +261,10 @@ fn strict_does_not_serve_before_it_has_a_status_however_long_a_responder_is_sile
     let pair = pki.server_with_responder("patient", NOBODY, true);
     let silent = Bad::start(Fault::Silent);
     let ocsp = format!("ocsp {{ url: \"{}\", strict: true }}", silent.url);
-    let (config, asked) = (config(&pki, &pair, &ocsp), &silent.asked);
+    let config = config(&pki, &pair, &ocsp);
     std::thread::scope(|scope| {
         let start = scope.spawn(|| Server::try_start(Kind::Natssl, &config, &[]));
-        let deadline = Instant::now() + PATIENCE;
-        while asked.load(Ordering::Relaxed) == 0 {
-            assert!(Instant::now() < deadline, "never asked");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        silent.wait_asked(1);
         // The bound on a lenient start is five seconds; `try_start` waits for ten.
         assert!(start.join().unwrap().is_err(), "it serves without a status");
     });
@@ -287,7 +275,7 @@ fn strict_outlives_a_reload_to_a_certificate_nobody_can_ask_about() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("before", NOBODY, true);
     let next = pki.server_with_responder("after", NOBODY, true);
-    let responder = Responder::start(&pki, &[(&certificate(&pair), false)]);
+    let responder = Responder::start(&pki, &[(&pair.certificate(), false)]);
     let ocsp = |url: &str| format!("ocsp {{ mode: must, strict: true, url: \"{url}\" }}");
     let mut server = Server::start(Kind::Natssl, &config(&pki, &pair, &ocsp(&responder.url)));
     let from = server.log_len();
@@ -301,7 +289,7 @@ fn strict_outlives_a_reload_to_a_certificate_nobody_can_ask_about() {
 fn what_is_kept_on_disk_is_told_and_judged_like_what_is_fetched() {
     let pki = Pki::new();
     let pair = pki.server_with_responder("kept", NOBODY, true);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let revoked = Answer { says: Says::Revoked, ..Answer::new(&pki, &leaf) };
     let store = pki.dir().join("kept-store");
     let file: String =

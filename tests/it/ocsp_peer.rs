@@ -8,7 +8,6 @@ use crate::common::pki::{Pair, Pki};
 use crate::common::raw::{Raw, TlsOptions};
 use crate::common::responder::{Bad, Fault, Responder};
 use crate::common::server::{Kind, Server};
-use crate::ocsp::certificate;
 use openssl::ssl::SslVersion;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -68,7 +67,7 @@ fn good_clients_come_in_and_revoked_and_unknown_ones_do_not() {
     let mut responder = Responder::start(&pki, &[]);
     let [good, revoked, unknown] =
         ["good", "revoked", "unknown"].map(|n| pki.client_with_responder(n, &responder.url, None));
-    responder.says(&[(&certificate(&good), false), (&certificate(&revoked), true)]);
+    responder.says(&[(&good.certificate(), false), (&revoked.certificate(), true)]);
     let server = start(&pki, "ocsp_peer: true", "");
     for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
         assert!(connect(&server, &good, version).is_ok(), "{}", server.log());
@@ -119,7 +118,7 @@ fn a_revoked_intermediate_refuses_a_good_leaf() {
     for (ca, comes_in) in [(&good_ca, true), (&bad_ca, false)] {
         let mut below = Responder::start_of(ca, &[]);
         let leaf = pki.client_with_responder("under-ca", &below.url, Some(ca));
-        below.says(&[(&certificate(&leaf), false)]);
+        below.says(&[(&leaf.certificate(), false)]);
         assert_eq!(served(&server, &leaf), comes_in, "{}", server.log());
     }
     // Good leaf, good CA; good leaf, revoked CA.
@@ -138,11 +137,11 @@ fn all_faults_of_a_responder_by_three_policies() {
     let warning = peer(", warn_only: true");
     let good = Bad::start(Fault::Closes);
     let control = pki.client_with_responder("control", &good.url, None);
-    good.turn(fault("good", &pki, &certificate(&control)));
+    good.turn(fault("good", &pki, &control.certificate()));
     for (name, on_the_way) in FAULTS {
         let bad = Bad::start(Fault::Closes);
         let pair = pki.client_with_responder(name, &bad.url, None);
-        bad.turn(fault(name, &pki, &certificate(&pair)));
+        bad.turn(fault(name, &pki, &pair.certificate()));
         let started = Instant::now();
         assert!(!served(&strict, &pair), "{name}: {}", strict.log());
         assert!(started.elapsed() < Duration::from_secs(5), "{name} took {:?}", started.elapsed());
@@ -166,7 +165,7 @@ fn a_delegate_of_the_issuer_may_answer() {
     let named = delegate(&pki.root, true, now() + 3600);
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("by-delegate", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let answer = Answer { signer: &named, embedded: vec![&named.cert], ..Answer::new(&pki, &leaf) };
     bad.turn(Fault::Says(answer.der()));
     let server = start(&pki, "ocsp_peer: true", "");
@@ -178,7 +177,7 @@ fn unknown_is_good_and_certificates_without_a_responder_follow_their_keys() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("unknown", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     bad.turn(Fault::Says(Answer { says: Says::Unknown, ..Answer::new(&pki, &leaf) }.der()));
     let server = start(&pki, "ocsp_peer { verify: true, unknown_is_good: true }", "");
     assert!(served(&server, &pair), "{}", server.log());
@@ -196,7 +195,7 @@ fn a_revocation_that_is_remembered_outweighs_an_unreachable_ca() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("remembered", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     // It ends while the test looks on.
     let soon = |says, seconds| {
         let (this_update, next_update) = (now() - 60, Some(now() + seconds));
@@ -233,20 +232,21 @@ fn an_answer_without_an_end_counts_as_long_as_the_key_says() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("endless", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let answer = || Answer { this_update: now(), next_update: None, ..Answer::new(&pki, &leaf) };
     let peer =
         "ocsp_peer { verify: true, allowed_clockskew: 0, cache_ttl_when_next_update_unset: 2 }";
     let server = start(&pki, peer, "");
     bad.turn(Fault::Says(answer().der()));
     assert!(served(&server, &pair), "{}", server.log());
-    let first = bad.asked.load(Ordering::Relaxed);
+    let first = bad.asked();
     assert!(served(&server, &pair));
-    assert_eq!(bad.asked.load(Ordering::Relaxed), first, "remembered");
+    assert_eq!(bad.asked(), first, "remembered");
+    // The two seconds run out: only the clock brings that.
     std::thread::sleep(Duration::from_millis(3100));
     bad.turn(Fault::Says(answer().der()));
     assert!(served(&server, &pair));
-    assert!(bad.asked.load(Ordering::Relaxed) > first, "asked again");
+    assert!(bad.asked() > first, "asked again");
 }
 
 #[test]
@@ -254,14 +254,14 @@ fn without_a_cache_every_handshake_asks() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("uncached", &bad.url, None);
-    bad.turn(Fault::Says(Answer::new(&pki, &certificate(&pair)).der()));
+    bad.turn(Fault::Says(Answer::new(&pki, &pair.certificate()).der()));
     for off in ["ocsp_cache: false", "ocsp_cache { type: none }"] {
         let server = start(&pki, "ocsp_peer: true", off);
-        let before = bad.asked.load(Ordering::Relaxed);
+        let before = bad.asked();
         for _ in 0..3 {
             assert!(served(&server, &pair));
         }
-        assert!(bad.asked.load(Ordering::Relaxed) >= before + 3);
+        assert!(bad.asked() >= before + 3);
         assert!(cache_counts(&server).is_null());
     }
 }
@@ -272,14 +272,12 @@ fn handshakes_with_one_certificate_share_a_question_and_hold_nobody_up() {
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("slow", &bad.url, None);
     let time = Duration::from_secs(2);
-    bad.turn(Fault::Late(time, Answer::new(&pki, &certificate(&pair)).der()));
+    bad.turn(Fault::Late(time, Answer::new(&pki, &pair.certificate()).der()));
     let server = start(&pki, "ocsp_peer { verify: true, ca_timeout: 8 }", "");
     let started = Instant::now();
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| served(&server, &pair))).collect();
-        while bad.asked.load(Ordering::Relaxed) == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        bad.wait_asked(1);
         // Whoever needs no question is served meanwhile.
         for _ in 0..20 {
             assert!(served(&server, &pki.client));
@@ -287,7 +285,7 @@ fn handshakes_with_one_certificate_share_a_question_and_hold_nobody_up() {
         assert!(started.elapsed() < time, "the others waited: {:?}", started.elapsed());
         assert!(waiting.into_iter().all(|one| one.join().unwrap()), "{}", server.log());
     });
-    assert_eq!(bad.asked.load(Ordering::Relaxed), 1, "one question for all");
+    assert_eq!(bad.asked(), 1, "one question for all");
     assert!(tlsz(&server)["ocsp_peers"]["shared_requests"].as_u64() > Some(0));
 }
 
@@ -297,7 +295,7 @@ fn a_connected_peer_is_closed_when_it_is_revoked_and_a_good_one_stays() {
     let mut responder = Responder::start(&pki, &[]);
     let [stays, goes] =
         ["stays", "goes"].map(|name| pki.client_with_responder(name, &responder.url, None));
-    let (good, bad) = (certificate(&stays), certificate(&goes));
+    let (good, bad) = (stays.certificate(), goes.certificate());
     responder.says(&[(&good, false), (&bad, false)]);
     let server = start(&pki, "ocsp_peer { verify: true, refresh: 2 }", "");
     let mut kept = connect(&server, &stays, SslVersion::TLS1_3).unwrap();
@@ -320,19 +318,16 @@ fn without_a_cache_connected_peers_are_judged_all_the_same() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("no-cache", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     bad.turn(Fault::Says(Answer::new(&pki, &leaf).der()));
     let peer = "ocsp_peer { verify: true, refresh: 2 }";
     let server = start(&pki, peer, "ocsp_cache: false");
     let began = Instant::now();
     let mut raw = connect(&server, &pair, SslVersion::TLS1_3).unwrap();
-    let asked = || bad.asked.load(Ordering::Relaxed) as u64;
     // One to come in, and one for each refresh, which is at least 1.6 s.
-    while asked() < 3 {
-        assert!(began.elapsed() < PATIENCE, "never asked again");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(asked() <= 2 + began.elapsed().as_secs(), "{} in {:?}", asked(), began.elapsed());
+    bad.wait_asked(3);
+    let (asked, passed) = (bad.asked() as u64, began.elapsed());
+    assert!(asked <= 2 + passed.as_secs(), "{asked} in {passed:?}");
     let revoked = Answer { says: Says::Revoked, this_update: now(), ..Answer::new(&pki, &leaf) };
     bad.turn(Fault::Says(revoked.der()));
     let (told, _) = raw.read_to_close();
@@ -344,13 +339,14 @@ fn a_responder_that_is_down_closes_nobody() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("connected", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let short = Answer { next_update: Some(now() + 3), ..Answer::new(&pki, &leaf) };
     bad.turn(Fault::Says(short.der()));
     let server = start(&pki, "ocsp_peer { verify: true, allowed_clockskew: 0, refresh: 1 }", "");
     let mut raw = connect(&server, &pair, SslVersion::TLS1_3).unwrap();
     bad.turn(Fault::Closes);
     server.wait_for_log("OCSP status of connected peer [CN=connected");
+    // The good answer runs out, which changes nothing that could be waited for.
     std::thread::sleep(Duration::from_millis(3500));
     raw.send("PING\r\n");
     assert!(raw.expect_line().starts_with("PONG"), "{}", server.log());
@@ -366,7 +362,7 @@ fn a_reload_that_asks_responders_asks_about_who_is_connected() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("before", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     bad.turn(Fault::Says(Answer { says: Says::Revoked, ..Answer::new(&pki, &leaf) }.der()));
     let top = format!("ocsp_cache {{ local_store: {:?} }}", pki.dir().join("by-reload"));
     let server = start(&pki, "", &top);
@@ -392,23 +388,19 @@ fn the_cache_survives_the_server_and_forgeries_in_it_do_not_count() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("kept", &bad.url, None);
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     bad.turn(Fault::Says(Answer { says: Says::Revoked, ..Answer::new(&pki, &leaf) }.der()));
     let folder = pki.dir().join("survives");
-    let top = format!("ocsp_cache {{ local_store: {folder:?}, save_interval: 1 }}");
+    let top = format!("debug: true\nocsp_cache {{ local_store: {folder:?}, save_interval: 1 }}");
     let server = start(&pki, "ocsp_peer: true", &top);
     assert!(!folder.exists());
     assert!(!served(&server, &pair));
-    let deadline = Instant::now() + PATIENCE;
-    while !folder.join("cache.json").exists() {
-        assert!(Instant::now() < deadline, "never saved");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    server.wait_for_log("Saved OCSP peer cache successfully");
     drop(server);
-    let asked = bad.asked.load(Ordering::Relaxed);
+    let asked = bad.asked();
     let server = start(&pki, "ocsp_peer: true", &top);
     assert!(!served(&server, &pair), "{}", server.log());
-    assert_eq!(bad.asked.load(Ordering::Relaxed), asked, "it was in the file");
+    assert_eq!(bad.asked(), asked, "it was in the file");
     assert_eq!(cache_counts(&server)["cache_hits"], 1);
     drop(server);
     // Whoever may write the file cannot make a revoked client good.

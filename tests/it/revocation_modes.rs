@@ -6,7 +6,6 @@ use crate::common::pki::{Pair, Pki};
 use crate::common::raw::{Raw, TlsOptions};
 use crate::common::responder::{Bad, Fault};
 use crate::common::server::{Kind, Server};
-use crate::ocsp::certificate;
 use crate::ocsp_peer::config;
 use crate::revocation::{list, pem};
 use openssl::ssl::SslVersion;
@@ -42,14 +41,14 @@ impl Clients {
                 match does {
                     "no-responder" => (pki.client.clone(), bad),
                     does => {
-                        bad.turn(fault(does, pki, &certificate(&pair)));
+                        bad.turn(fault(does, pki, &pair.certificate()));
                         (pair, bad)
                     }
                 }
             })
             .collect();
         let put = |(list_says, (pair, _)): (&&str, &(Pair, Bad))| {
-            let named = certificate(pair);
+            let named = pair.certificate();
             let (revoked, days) = match *list_says {
                 "silent" => (vec![], 10),
                 "names" => (vec![&named], 10),
@@ -110,7 +109,7 @@ fn lists_decide_for_live_connections_what_responders_leave_open() {
     let make = |name: &str, does: &str| {
         let bad = Bad::start(Fault::Closes);
         let pair = pki.client_with_responder(name, &bad.url, None);
-        bad.turn(fault(does, &pki, &certificate(&pair)));
+        bad.turn(fault(does, &pki, &pair.certificate()));
         (pair, bad)
     };
     let (known, _a) = make("known-good", "good");
@@ -128,7 +127,7 @@ fn lists_decide_for_live_connections_what_responders_leave_open() {
     let mut stays = served(&server, &known).expect("served");
     let mut goes = served(&server, &open).expect("the list does not name it");
     // The responder calls the first one good, so what the list says does not matter.
-    write(&[&certificate(&known), &certificate(&open)]);
+    write(&[&known.certificate(), &open.certificate()]);
     let (told, _) = goes.read_to_close();
     assert!(String::from_utf8_lossy(&told).contains("TLS Certificate No Longer Accepted"));
     stays.send("PING\r\n");

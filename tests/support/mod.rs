@@ -11,6 +11,7 @@ pub mod probe;
 pub mod raw;
 pub mod responder;
 pub mod server;
+pub mod staple;
 
 use std::time::Duration;
 

@@ -90,6 +90,13 @@ enum Life {
 
 const DAY: i64 = 24 * 3600;
 
+impl Pair {
+    /// The first one of its file.
+    pub fn certificate(&self) -> X509 {
+        X509::from_pem(&std::fs::read(&self.cert).expect("a file")).expect("a certificate")
+    }
+}
+
 impl Pki {
     /// The one of this test process, made when first wanted.
     pub fn shared() -> Arc<Pki> {

@@ -6,8 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use tempfile::TempDir;
 
 /// `openssl ocsp` with an index of its own; ends with this.
@@ -145,14 +144,20 @@ pub enum Fault {
     Late(std::time::Duration, Vec<u8>),
     /// The octets as the answer to this method, status 400 to any other.
     Only(&'static str, Vec<u8>),
+    /// Sends the question there, with this status.
+    Elsewhere(u16, String),
     /// Octets without end.
     Endless,
 }
 
+/// How often a responder was connected to.
+#[derive(Default)]
+struct Count(Mutex<usize>, Condvar);
+
 /// A responder with a fault.
 pub struct Bad {
     pub url: String,
-    pub asked: Arc<AtomicUsize>,
+    count: Arc<Count>,
     fault: Arc<Mutex<Fault>>,
 }
 
@@ -160,17 +165,31 @@ impl Bad {
     pub fn start(fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
-        let (asked, fault) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(fault)));
-        let (count, kind) = (Arc::clone(&asked), Arc::clone(&fault));
+        let (count, fault) = (Arc::new(Count::default()), Arc::new(Mutex::new(fault)));
+        let (counts, kind) = (Arc::clone(&count), Arc::clone(&fault));
         // Ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                count.fetch_add(1, Ordering::Relaxed);
                 let fault = kind.lock().unwrap().clone();
+                *counts.0.lock().unwrap() += 1;
+                counts.1.notify_all();
                 std::thread::spawn(move || serve(stream, &fault));
             }
         });
-        Self { url: format!("http://{address}"), asked, fault }
+        Self { url: format!("http://{address}"), count, fault }
+    }
+
+    /// How often it was asked so far.
+    pub fn asked(&self) -> usize {
+        *self.count.0.lock().unwrap()
+    }
+
+    /// Waits until it was asked so often.
+    pub fn wait_asked(&self, times: usize) {
+        let (asked, patience) = (self.count.0.lock().unwrap(), super::PATIENCE);
+        let (asked, _) =
+            self.count.1.wait_timeout_while(asked, patience, |asked| *asked < times).unwrap();
+        assert!(*asked >= times, "{} was asked {asked} times, not {times}", self.url);
     }
 
     pub fn turn(&self, fault: Fault) {
@@ -198,6 +217,10 @@ fn serve(mut stream: TcpStream, fault: &Fault) {
         Fault::Says(answer) => [head("200 OK", answer.len()).as_bytes(), answer].concat(),
         Fault::Only(method, answer) if request[..length].starts_with(method.as_bytes()) => {
             [head("200 OK", answer.len()).as_bytes(), answer].concat()
+        }
+        Fault::Elsewhere(status, place) => {
+            format!("HTTP/1.1 {status} Elsewhere\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
+                .into_bytes()
         }
         Fault::Only(..) => head("400 Bad Request", 0).into_bytes(),
         Fault::Late(time, answer) => {

@@ -11,8 +11,8 @@ use crate::support::pki::{Pair, Pki};
 use crate::support::raw::{Raw, TlsOptions};
 use crate::support::responder::{Bad, Fault, Responder};
 use crate::support::server::{Kind, Server};
+use crate::support::staple::{self, greeted};
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode, StatusType};
-use openssl::x509::X509;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -56,10 +56,6 @@ pub fn run(judge: &Judge) {
     });
 }
 
-fn certificate(pair: &Pair) -> X509 {
-    X509::from_pem(&std::fs::read(&pair.cert).unwrap()).unwrap()
-}
-
 fn config(pki: &Pki, tls: &str, top: &str) -> String {
     let (cert, key, ca) = (&pki.server.cert, &pki.server.key, &pki.ca);
     format!(
@@ -93,7 +89,7 @@ fn says(server: &Server, what: &str, pair: &Pair) -> String {
 fn client(pki: &Pki, kind: Kind, name: &str, does: &str) -> (Pair, Bad) {
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder(&unique(&format!("{name}-{kind:?}")), &bad.url, None);
-    bad.turn(fault(does, pki, &certificate(&pair)));
+    bad.turn(fault(does, pki, &pair.certificate()));
     (pair, bad)
 }
 
@@ -127,9 +123,9 @@ fn peers_good(kind: Kind, pki: &Pki) -> Vec<String> {
         let (pair, bad) = client(pki, kind, "good", does);
         got.push(says(&server, does, &pair));
         got.push(counts(&server));
-        let asked = bad.asked.load(Ordering::Relaxed);
+        let asked = bad.asked();
         got.push(says(&server, does, &pair));
-        got.push(format!("{} {}", counts(&server), bad.asked.load(Ordering::Relaxed) == asked));
+        got.push(format!("{} {}", counts(&server), bad.asked() == asked));
     }
     got.push(says(&server, "no responder", &pki.client));
     got
@@ -156,7 +152,7 @@ fn peers_intermediate(kind: Kind, pki: &Pki) -> Vec<String> {
         let ca = pki.authority_with_responder(&format!("CA {does:?}"), &above.url);
         let pair = pki.client_with_responder(&unique("leaf"), &below.url, Some(&ca));
         above.turn(Fault::Says(Answer { says: does, ..Answer::new(pki, &ca.cert) }.der()));
-        below.turn(Fault::Says(Answer::by(&ca, &certificate(&pair)).der()));
+        below.turn(Fault::Says(Answer::by(&ca, &pair.certificate()).der()));
         got.push(says(&server, &format!("{does:?}"), &pair));
     }
     got
@@ -231,12 +227,13 @@ fn peers_remembered(kind: Kind, pki: &Pki) -> Vec<String> {
                    allow_when_ca_unreachable: true }";
         let server = Server::start(kind, &config(pki, tls, &top));
         let (pair, bad) = client(pki, kind, "remembered", "good");
-        let leaf = certificate(&pair);
+        let leaf = pair.certificate();
         let (this_update, next_update) = (now() - 60, Some(now() + 2));
         let short = Answer { says: says_what, this_update, next_update, ..Answer::new(pki, &leaf) };
         bad.turn(Fault::Says(short.der()));
         got.push(says(&server, &format!("{says_what:?} {preserve} at first"), &pair));
         bad.turn(Fault::Closes);
+        // Only the clock ends what is remembered.
         std::thread::sleep(Duration::from_millis(3200));
         for time in ["second", "third"] {
             got.push(says(&server, &format!("{says_what:?} {preserve} the {time} time"), &pair));
@@ -253,11 +250,12 @@ fn peers_without_end(kind: Kind, pki: &Pki) -> Vec<String> {
         "ocsp_peer { verify: true, allowed_clockskew: 0, cache_ttl_when_next_update_unset: 2 }";
     let (server, _folder) = start(kind, pki, tls);
     let (pair, bad) = client(pki, kind, "without-end", "good");
-    let leaf = certificate(&pair);
+    let leaf = pair.certificate();
     let answer =
         || Answer { this_update: now(), next_update: None, ..Answer::new(pki, &leaf) }.der();
     let mut got = Vec::new();
     for wait in [0, 0, 3200] {
+        // Only the clock ends what is remembered.
         std::thread::sleep(Duration::from_millis(wait));
         bad.turn(Fault::Says(answer()));
         got.push(says(&server, "without an end", &pair));
@@ -282,9 +280,9 @@ fn cache_kinds(kind: Kind, pki: &Pki) -> Vec<String> {
         let (pair, bad) = client(pki, kind, "kinds", "good");
         got.push(says(&server, cache, &pair));
         got.push(counts(&server));
-        let asked = bad.asked.load(Ordering::Relaxed);
+        let asked = bad.asked();
         got.push(says(&server, cache, &pair));
-        got.push(format!("asked again: {}", bad.asked.load(Ordering::Relaxed) > asked));
+        got.push(format!("asked again: {}", bad.asked() > asked));
     }
     got
 }
@@ -340,7 +338,7 @@ fn cache_saved(kind: Kind, pki: &Pki) -> Vec<String> {
     server.signal(Signal::TERM);
     server.wait_exit(PATIENCE);
     got.extend(saved(&store.join("cache.json")));
-    let asked = bad.asked.load(Ordering::Relaxed);
+    let asked = bad.asked();
     let other = match kind {
         Kind::Natssl => Kind::Go,
         Kind::Go => Kind::Natssl,
@@ -353,21 +351,14 @@ fn cache_saved(kind: Kind, pki: &Pki) -> Vec<String> {
         server.signal(Signal::TERM);
         server.wait_exit(PATIENCE);
     }
-    got.push(format!("asked again: {}", bad.asked.load(Ordering::Relaxed) > asked));
+    got.push(format!("asked again: {}", bad.asked() > asked));
     got
 }
 
 /// The staple a client gets that asks for one.
-fn staple(server: &Server) -> Result<bool, ()> {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    BufReader::with_capacity(1, &tcp).read_line(&mut String::new()).unwrap();
-    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-    builder.set_verify(SslVerifyMode::NONE);
-    let mut ssl = builder.build().configure().unwrap().verify_hostname(false);
-    ssl.set_status_type(StatusType::OCSP).unwrap();
-    let stream = ssl.connect("localhost", tcp).map_err(|_| ())?;
-    Ok(stream.ssl().ocsp_status().is_some())
+fn staple(server: &Server) -> bool {
+    let tcp = greeted(server.addr());
+    staple::handshake(&staple::connector(), tcp, "localhost", true).ssl().ocsp_status().is_some()
 }
 
 /// `OCSPAlwaysMustStapleAndShutdown`, `OCSPMustStaple…`, `OCSPAuto…`, `OCSPClient`,
@@ -378,7 +369,7 @@ fn staple_modes(kind: Kind, pki: &Pki) -> Vec<String> {
         let name = format!("modes-{kind:?}-{must}");
         let mut responder = Responder::start(pki, &[]);
         let pair = pki.server_with_responder(&name, &responder.url, must);
-        responder.says(&[(&certificate(&pair), false)]);
+        responder.says(&[(&pair.certificate(), false)]);
         for ocsp in [
             "",
             "ocsp: true",
@@ -404,7 +395,7 @@ fn staple_modes(kind: Kind, pki: &Pki) -> Vec<String> {
 fn staple_of_both(kind: Kind, pki: &Pki) -> Vec<String> {
     let mut responder = Responder::start(pki, &[]);
     let own = pki.server_with_responder(&format!("both-{kind:?}"), &responder.url, true);
-    responder.says(&[(&certificate(&own), false)]);
+    responder.says(&[(&own.certificate(), false)]);
     let config = config(pki, "ocsp_peer: true", "ocsp { mode: always }\nocsp_cache: false");
     let config = config
         .replace(&format!("{:?}", pki.server.cert), &format!("{:?}", own.cert))
@@ -430,7 +421,7 @@ fn reload(server: &Server, config: &str) {
 fn staple_by_reload(kind: Kind, pki: &Pki) -> Vec<String> {
     let bad = Bad::start(Fault::Closes);
     let pair = pki.server_with_responder(&unique("by-reload"), &bad.url, false);
-    bad.turn(fault("good", pki, &certificate(&pair)));
+    bad.turn(fault("good", pki, &pair.certificate()));
     let config = |mode: &str| stapled(&pair, &pki.ca, &format!("ocsp {{ mode: {mode} }}"));
     let server = Server::start(kind, &config("always"));
     let mut got = vec![format!("always: {:?}", staple(&server))];
@@ -445,7 +436,7 @@ fn staple_by_reload(kind: Kind, pki: &Pki) -> Vec<String> {
 fn staple_of_a_new_certificate(kind: Kind, pki: &Pki) -> Vec<String> {
     let bad = Bad::start(Fault::Closes);
     let wants = pki.server_with_responder(&unique("wants"), &bad.url, true);
-    bad.turn(fault("good", pki, &certificate(&wants)));
+    bad.turn(fault("good", pki, &wants.certificate()));
     let folder = tempfile::tempdir().unwrap();
     let config = |pair: &Pair| stapled(pair, &pki.ca, &format!("store_dir: {:?}", folder.path()));
     let server = Server::start(kind, &config(&pki.server));
@@ -465,7 +456,7 @@ fn staple_of_a_new_certificate(kind: Kind, pki: &Pki) -> Vec<String> {
 fn staple_issuer(kind: Kind, pki: &Pki) -> Vec<String> {
     let bad = Bad::start(Fault::Closes);
     let pair = pki.server_with_responder(&unique("issuer"), &bad.url, true);
-    bad.turn(fault("good", pki, &certificate(&pair)));
+    bad.turn(fault("good", pki, &pair.certificate()));
     let leaf = std::fs::read(&pair.cert).unwrap();
     let (root, middle) = (pki.root.cert.to_pem().unwrap(), pki.middle.cert.to_pem().unwrap());
     let put = |parts: &[&[u8]]| {
@@ -495,7 +486,7 @@ fn staple_methods(kind: Kind, pki: &Pki) -> Vec<String> {
     for method in ["GET", "POST"] {
         let bad = Bad::start(Fault::Closes);
         let pair = pki.server_with_responder(&unique("methods"), &bad.url, true);
-        bad.turn(Fault::Only(method, Answer::new(pki, &certificate(&pair)).der()));
+        bad.turn(Fault::Only(method, Answer::new(pki, &pair.certificate()).der()));
         let server = Server::start(kind, &stapled(&pair, &pki.ca, ""));
         got.push(format!("{method}: {:?}", staple(&server)));
     }
@@ -510,7 +501,7 @@ fn staple_stops_strict(kind: Kind, pki: &Pki) -> Vec<String> {
     for (mode, must) in [("always", false), ("must", true), ("auto", true)] {
         let bad = Bad::start(Fault::Closes);
         let pair = pki.server_with_responder(&unique("strict"), &bad.url, must);
-        let leaf = certificate(&pair);
+        let leaf = pair.certificate();
         let soon = Answer { next_update: Some(now() + 4), ..Answer::new(pki, &leaf) };
         bad.turn(Fault::Says(soon.der()));
         let config = stapled(&pair, &pki.ca, &format!("ocsp {{ mode: {mode}{strict} }}"));
@@ -555,7 +546,7 @@ fn monitoring_port(kind: Kind, pki: &Pki) -> Vec<String> {
     let config = config(pki, "ocsp_peer: true", "ocsp { mode: always }\nocsp_cache: false");
     let bad = Bad::start(Fault::Closes);
     let own = pki.server_with_responder(&unique("monitoring"), &bad.url, false);
-    bad.turn(fault("good", pki, &certificate(&own)));
+    bad.turn(fault("good", pki, &own.certificate()));
     let config = config
         .replace("http: ", "https: ")
         .replace(&format!("{:?}", pki.server.cert), &format!("{:?}", own.cert))
