@@ -157,8 +157,10 @@ pub const AUDIT_QUEUE: usize = 1024;
 /// Records that wait at most: those of connections that were already being set up come on top of
 /// [`AUDIT_QUEUE`]. More are lost, and counted.
 pub const AUDIT_QUEUE_MAX: usize = 65_536;
-/// How long the thread that writes rests after a write, so that the next one takes several records.
-pub const AUDIT_GATHER: Duration = Duration::from_millis(10);
+/// How long the thread that writes rests after a write, so that the next one takes several records;
+/// it rests no longer once so many wait, well before anybody is held back.
+pub const AUDIT_GATHER: Duration = Duration::from_millis(100);
+pub const AUDIT_GATHERED: usize = AUDIT_QUEUE / 2;
 /// After how long a write that failed is tried again.
 pub const AUDIT_RETRY: Duration = Duration::from_millis(250);
 /// How long the end of the server waits for the last records.

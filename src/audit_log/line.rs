@@ -29,6 +29,24 @@ impl Clock {
     }
 }
 
+/// The issuer that was put into words last. Most certificates have the same one, and decoding its
+/// name takes longer than the rest of a record.
+#[derive(Default)]
+pub struct LastIssuer {
+    der: Vec<u8>,
+    text: String,
+}
+
+impl LastIssuer {
+    fn text(&mut self, leaf: &PeerCertificate) -> &str {
+        if self.der != leaf.issuer {
+            self.der.clone_from(&leaf.issuer);
+            self.text = cut(&leaf.issuer_text()).into_owned();
+        }
+        &self.text
+    }
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     seq: u64,
@@ -82,7 +100,7 @@ struct Tls<'a> {
 struct Certificate<'a> {
     subject: Cow<'a, str>,
     serial: String,
-    issuer: String,
+    issuer: &'a str,
     sha256: &'a str,
     spki_sha256: &'a str,
     not_after: String,
@@ -98,10 +116,16 @@ struct Status {
 }
 
 /// A record without its end, which is the chain's.
-pub fn of(record: &Record, clock: &Clock, seq: u64, prev: &str) -> Vec<u8> {
+pub fn of(
+    record: &Record,
+    clock: &Clock,
+    issuer: &mut LastIssuer,
+    seq: u64,
+    prev: &str,
+) -> Vec<u8> {
     let time = clock.text(record.at);
     match &record.event {
-        Event::Connection(connection) => text(&line(connection, &time, seq, prev)),
+        Event::Connection(connection) => text(&line(connection, &time, issuer, seq, prev)),
         Event::Server { event, facts } => {
             let mut fields = Map::new();
             let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
@@ -129,7 +153,13 @@ fn text(value: &impl Serialize) -> Vec<u8> {
     text
 }
 
-fn line<'a>(connection: &'a Connection, time: &'a str, seq: u64, prev: &'a str) -> Line<'a> {
+fn line<'a>(
+    connection: &'a Connection,
+    time: &'a str,
+    issuer: &'a mut LastIssuer,
+    seq: u64,
+    prev: &'a str,
+) -> Line<'a> {
     let peer = connection.peer.as_deref();
     let leaf = peer.and_then(Peer::leaf);
     let verdict = |of: Verdict| Status { by: of.by.text(), status: of.status, age_s: of.age_s };
@@ -142,7 +172,7 @@ fn line<'a>(connection: &'a Connection, time: &'a str, seq: u64, prev: &'a str) 
         peer: connection.address,
         cid: connection.cid,
         tls: tls(peer, connection.server_name.as_deref()),
-        certificate: leaf.map(|leaf| certificate(leaf, connection.proven)),
+        certificate: leaf.map(|leaf| certificate(leaf, issuer.text(leaf), connection.proven)),
         revocation: peer.and_then(|peer| peer.revocation).map(verdict),
         user: cut(&connection.user),
         claimed_user: cut(&connection.claimed),
@@ -175,11 +205,11 @@ fn tls<'a>(peer: Option<&'a Peer>, server_name: Option<&'a str>) -> Option<Tls<'
     })
 }
 
-fn certificate(leaf: &PeerCertificate, proven: bool) -> Certificate<'_> {
+fn certificate<'a>(leaf: &'a PeerCertificate, issuer: &'a str, proven: bool) -> Certificate<'a> {
     Certificate {
         subject: cut(&leaf.subject),
         serial: leaf.serial_hex(),
-        issuer: cut(&leaf.issuer_text()).into_owned(),
+        issuer,
         sha256: &leaf.sha256,
         spki_sha256: &leaf.spki_sha256,
         not_after: Timestamp::from_second(leaf.not_after).unwrap_or_default().to_string(),
@@ -228,7 +258,7 @@ mod tests {
             Clock { instant: Instant::now(), time: "2026-11-21T08:00:00Z".parse().unwrap() };
         let at = clock.instant;
         let record = Record { at, event: Event::Connection(Box::new(connection)) };
-        let mut text = of(&record, &clock, 7, "p");
+        let mut text = of(&record, &clock, &mut LastIssuer::default(), 7, "p");
         text.push(b'}');
         String::from_utf8(text).unwrap()
     }

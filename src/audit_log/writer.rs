@@ -3,7 +3,7 @@
 
 use super::chain::{self, Link};
 use super::file::{self, AuditFile};
-use super::line::{self, Clock};
+use super::line::{self, Clock, LastIssuer};
 use super::open::{Opened, Plan, Prepared, Target};
 use crate::limits::{AUDIT_END, AUDIT_GATHER, AUDIT_RETRY};
 use crate::log::{JournalCopy, os_error_text};
@@ -61,6 +61,7 @@ struct Log {
     options: AuditLogOptions,
     sealer: Sealer,
     journal: Option<JournalCopy>,
+    issuer: LastIssuer,
     link: Link,
     file: AuditFile,
     /// Whole lines on their way to the file, and how much of them is there.
@@ -122,7 +123,7 @@ impl Writer {
     fn rest(&self) {
         let hurries = self.log.as_ref().is_none_or(|log| log.options.sync == Sync::Always);
         if !self.stuck && !hurries {
-            self.server.trail.pause(AUDIT_GATHER);
+            self.server.trail.gather(AUDIT_GATHER);
         }
     }
 
@@ -253,6 +254,7 @@ impl Writer {
             options,
             sealer,
             journal,
+            issuer: LastIssuer::default(),
             link: link.clone().unwrap_or_default(),
             file,
             pending: Vec::new(),
@@ -401,7 +403,7 @@ impl Log {
     fn add(&mut self, records: &mut VecDeque<Record>, clock: &Clock) -> Result<(), Trouble> {
         while let Some(record) = records.front() {
             let seq = self.link.seq + 1;
-            let mut line = line::of(record, clock, seq, &self.link.seal);
+            let mut line = line::of(record, clock, &mut self.issuer, seq, &self.link.seal);
             let seal = chain::close(&self.sealer, &mut line).map_err(Trouble::Seal)?;
             let after = self.file.size + (self.pending.len() - self.written + line.len()) as u64;
             if self.limit > 0 && after > self.limit && self.file.regular {

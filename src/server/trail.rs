@@ -12,7 +12,7 @@ mod outcome;
 pub use entry::{Entry, LISTENER_CLIENT, LISTENER_MONITOR, Stranger};
 pub use event::{Connection, Event, Record};
 
-use crate::limits::{AUDIT_QUEUE, AUDIT_QUEUE_MAX};
+use crate::limits::{AUDIT_GATHERED, AUDIT_QUEUE, AUDIT_QUEUE_MAX};
 use crate::options::audit_log::WhenFull;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,7 +95,7 @@ impl Trail {
         if !self.is_on() {
             return;
         }
-        let asleep = {
+        let wakes = {
             let mut state = self.lock();
             if state.queue.len() >= state.limit() {
                 let now = record.at;
@@ -105,9 +105,9 @@ impl Trail {
                 return;
             }
             state.queue.push_back(record);
-            std::mem::take(&mut state.asleep)
+            std::mem::take(&mut state.asleep) || state.queue.len() == AUDIT_GATHERED
         };
-        if asleep {
+        if wakes {
             self.arrived.notify_one();
         }
     }
@@ -164,6 +164,13 @@ impl Trail {
         let state = self.lock();
         let quiet = |state: &mut State| !state.called;
         drop(self.arrived.wait_timeout_while(state, patience, quiet));
+    }
+
+    /// The same, but not past so many records that they are worth a write.
+    pub fn gather(&self, patience: Duration) {
+        let state = self.lock();
+        let few = |state: &mut State| !state.called && state.queue.len() < AUDIT_GATHERED;
+        drop(self.arrived.wait_timeout_while(state, patience, few));
     }
 
     /// The writer looks up.
@@ -297,5 +304,17 @@ mod tests {
         trail.answer();
         trail.pause(Duration::from_millis(1));
         assert!(records.is_empty());
+    }
+
+    #[test]
+    fn many_records_end_a_rest() {
+        let (trail, now) = (Trail::default(), Instant::now());
+        trail.follow(Some(WhenFull::Block));
+        std::thread::scope(|scope| {
+            let resting = scope.spawn(|| trail.gather(Duration::from_secs(3600)));
+            (0..AUDIT_GATHERED).for_each(|_| trail.push(record(now)));
+            resting.join().unwrap();
+        });
+        assert_eq!(taken(&trail), AUDIT_GATHERED);
     }
 }

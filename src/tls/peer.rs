@@ -185,7 +185,8 @@ pub(super) fn certificate_sha256(certificate: &X509Ref) -> Option<String> {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 /// The subject as nats-server prints it: known attributes in a fixed order, repeated ones joined
