@@ -1,11 +1,11 @@
 //! Which of a thread's links can be read. A single link blocks instead, which saves the system call.
 
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 
 use super::LOOK;
 use super::link::{Link, Wait};
@@ -22,11 +22,6 @@ impl Poll {
     pub fn new<'a>(links: impl ExactSizeIterator<Item = &'a mut Link>) -> Result<Self, Failure> {
         let single = links.len() == 1;
         Self::with(links, single)
-    }
-
-    /// One that never blocks in a read, so that it can wait for less than `LOOK`.
-    pub fn timed(link: &mut Link) -> Result<Self, Failure> {
-        Self::with(std::iter::once(link), false)
     }
 
     fn with<'a>(links: impl Iterator<Item = &'a mut Link>, single: bool) -> Result<Self, Failure> {
@@ -47,22 +42,27 @@ impl Poll {
 
     /// Puts the links that can be read into `ready`, none after `LOOK`.
     pub fn wait(&mut self, ready: &mut Vec<usize>) -> Result<(), Failure> {
-        self.wait_for(LOOK, ready)
-    }
-
-    /// The same, for at most `longest`, which is below a second.
-    pub fn wait_for(&mut self, longest: Duration, ready: &mut Vec<usize>) -> Result<(), Failure> {
         ready.clear();
         let Some(epoll) = &self.epoll else {
             ready.push(0);
             return Ok(());
         };
         self.events.clear();
-        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(longest.subsec_nanos()) };
-        epoll::wait(epoll, spare_capacity(&mut self.events), Some(&timeout))?;
+        epoll::wait(epoll, spare_capacity(&mut self.events), Some(&below_a_second(LOOK)))?;
         ready.extend(self.events.iter().map(|event| event.data.u64() as usize));
         Ok(())
     }
+}
+
+fn below_a_second(time: Duration) -> Timespec {
+    Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) }
+}
+
+/// Waits until a link that does not block can be read, for `longest` at most, which is below a
+/// second: `true`, it can. Not with epoll, whose timeouts are whole milliseconds.
+pub fn wait_for(link: &Link, longest: Duration) -> Result<bool, Failure> {
+    let mut waits = [PollFd::from_borrowed_fd(link.as_fd(), PollFlags::IN)];
+    Ok(poll(&mut waits, Some(&below_a_second(longest)))? > 0)
 }
 
 /// Reads what is there into `scan` and answers PINGs; returns the messages found. A blocking link is read once.

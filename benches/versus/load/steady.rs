@@ -13,8 +13,8 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::net::{RecvFlags, recv};
 
 use super::lanes::{self, End, Lane};
-use super::link::{BUFFER_BYTES, Link};
-use super::poll::{Poll, drain};
+use super::link::{BUFFER_BYTES, Link, Wait};
+use super::poll::{drain, wait_for};
 use super::scan::{Expected, Scan};
 use super::tls::Check;
 use super::{LOOK, PATIENCE, Phase, Target, payload, quantiles};
@@ -78,7 +78,6 @@ struct Stream {
     /// Absent where the reader also writes.
     writer: Option<Link>,
     scan: Scan,
-    poll: Poll,
     /// `AT_ONCE` messages.
     messages: Vec<u8>,
     message_bytes: usize,
@@ -93,9 +92,10 @@ impl Stream {
         message: &[u8],
         per_second: f64,
     ) -> Result<Self, Failure> {
-        let poll = Poll::timed(&mut reader)?;
+        // So that it can wait for less than a read would.
+        reader.wait_mode(Wait::Poll)?;
         let messages = message.repeat(AT_ONCE as usize);
-        Ok(Self { reader, writer, scan, poll, messages, message_bytes: message.len(), per_second })
+        Ok(Self { reader, writer, scan, messages, message_bytes: message.len(), per_second })
     }
 
     fn measure(
@@ -128,7 +128,6 @@ impl Stream {
         let mut latencies = Vec::new();
         let (mut sent, mut over) = (0, false);
         let mut buffer = vec![0; BUFFER_BYTES];
-        let mut ready = Vec::new();
         let mut progress = Instant::now();
         loop {
             over = over || phase.over();
@@ -148,8 +147,7 @@ impl Stream {
                 return Ok(latencies);
             }
             let wait = if over { LOOK } else { due(sent).saturating_sub(start.elapsed()) };
-            self.poll.wait_for(wait.min(LOOK), &mut ready)?;
-            if ready.is_empty() {
+            if !wait_for(&self.reader, wait.min(LOOK))? {
                 if progress.elapsed() > PATIENCE {
                     return Err(format!("stuck at {received} messages of {sent}").into());
                 }
