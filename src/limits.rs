@@ -146,6 +146,9 @@ pub const FAILURE_SOURCES: usize = 1024;
 pub const VERIFIED_FOR: Duration = Duration::from_secs(300);
 pub const VERIFIED_CHAINS: usize = 4096;
 
+/// By how much the threads of monitoring yield to those of messages, as nice(1) counts.
+pub const ASIDE_NICE: i32 = 5;
+
 /// The audit log: bytes of one file and files kept beside the one in use, by default; the smallest
 /// size, which holds a few dozen records; after how long records are on the disk, by default.
 pub const AUDIT_SIZE: u64 = 100 * 1024 * 1024;

@@ -10,6 +10,7 @@ use natssl::conf;
 use natssl::limits;
 use natssl::net::FileSource;
 use natssl::net::acceptors;
+use natssl::net::aside::Aside;
 use natssl::net::moderation;
 use natssl::net::supervisor::{self, Reread, Start, StartError};
 use natssl::options::{Flags, Options, Problem};
@@ -154,14 +155,14 @@ fn run(start: Start, program: &str) -> ExitCode {
         .enable_all()
         .on_thread_park(moderation::before_sleep)
         .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
+    let (runtime, aside) = match runtime.and_then(|runtime| Ok((runtime, Aside::start()?))) {
+        Ok(runtimes) => runtimes,
         Err(error) => {
             eprintln!("{program}: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(supervisor::run(start));
+    let result = runtime.block_on(supervisor::run(start, &aside));
     // Password checks in flight are not waited for.
     runtime.shutdown_background();
     let Err(error) = result else { return ExitCode::SUCCESS };

@@ -2,6 +2,7 @@
 //! protocol and nothing about cryptography.
 
 pub mod acceptors;
+pub mod aside;
 pub mod driver;
 mod failures;
 mod files;

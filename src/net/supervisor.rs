@@ -1,6 +1,7 @@
 //! The life of the server: start, signals, shutdown.
 
 use super::acceptors;
+use super::aside::Aside;
 use super::failures::Failures;
 use super::files::{StartFiles, Urls};
 use super::listener::{Listener, RateLimit};
@@ -24,6 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Why the server did not come up, or had to go.
@@ -74,7 +76,7 @@ pub struct Start {
 }
 
 /// Starts, serves and returns after an orderly end.
-pub async fn run(start: Start) -> Result<(), StartError> {
+pub async fn run(start: Start, aside: &Aside) -> Result<(), StartError> {
     start.options.check().map_err(StartError::Early)?;
     let stamps = Stamps::of(&start.options.watched_files());
     let acceptors = acceptors::load(start.ready, &start.options).map_err(StartError::Early)?;
@@ -83,7 +85,7 @@ pub async fn run(start: Start) -> Result<(), StartError> {
         .apply(&log_settings(&start.options))
         .map_err(|e| StartError::Log(e.early_line()))?;
     let logger = start.logger.clone();
-    let result = serve(start, acceptors, stamps).await;
+    let result = serve(start, acceptors, stamps, &aside.handle()).await;
     if let Err(StartError::Fatal(text) | StartError::Unproven(text)) = &result {
         tracing::error!(event = "server.failed", fatal = true, "{text}");
     }
@@ -121,7 +123,12 @@ pub(super) fn log_settings(options: &Options) -> LogSettings {
     }
 }
 
-async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result<(), StartError> {
+async fn serve(
+    mut start: Start,
+    acceptors: Acceptors,
+    stamps: Stamps,
+    aside: &Handle,
+) -> Result<(), StartError> {
     let fatal = |text: String| StartError::Fatal(text);
     let options = start.options.clone();
     let identity = Identity {
@@ -150,7 +157,7 @@ async fn serve(mut start: Start, acceptors: Acceptors, stamps: Stamps) -> Result
     let audit = Arc::new(AuditLog::new(start.ready, Arc::clone(&server)));
     let prepared = audit.prepare(options.audit_log.as_ref()).map_err(|e| fatal(e.to_string()))?;
     audit.follow(prepared, "start", start_facts(start.ready, &server, address));
-    let (monitors, _socket) = start_monitors(&server, start.ready).await?;
+    let (monitors, _socket) = start_monitors(&server, start.ready, aside).await?;
     tracing::info!(
         event = "listener.up",
         address = address.to_string(),
@@ -378,6 +385,7 @@ async fn bind(host: &str, port: i64) -> Result<Bound, (String, String)> {
 async fn start_monitors(
     server: &Arc<Server>,
     ready: Ready,
+    aside: &Handle,
 ) -> Result<(Vec<String>, Option<SocketFile>), StartError> {
     let generation = server.current();
     let options = &generation.options;
@@ -406,7 +414,7 @@ async fn start_monitors(
             scheme = "unix",
             "Starting monitor on unix socket {path}"
         );
-        tokio::spawn(Arc::clone(&endpoints).serve_unix(listener));
+        aside.spawn(Arc::clone(&endpoints).serve_unix(listener));
         file = Some(bound);
     }
     let Some((listener, address)) = monitor else { return Ok((Vec::new(), file)) };
@@ -424,7 +432,7 @@ async fn start_monitors(
             "Tokens and passwords for monitoring travel in clear: use 'https'"
         );
     }
-    tokio::spawn(endpoints.serve(listener));
+    aside.spawn(endpoints.serve(listener));
     Ok((vec![format!("{scheme}://{address}")], file))
 }
 
