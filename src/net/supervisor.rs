@@ -85,7 +85,7 @@ pub async fn run(start: Start, aside: &Aside) -> Result<(), StartError> {
         .apply(&log_settings(&start.options))
         .map_err(|e| StartError::Log(e.early_line()))?;
     let logger = start.logger.clone();
-    let result = serve(start, acceptors, stamps, &aside.handle()).await;
+    let result = serve(start, acceptors, stamps, aside.handle()).await;
     if let Err(StartError::Fatal(text) | StartError::Unproven(text)) = &result {
         tracing::error!(event = "server.failed", fatal = true, "{text}");
     }
