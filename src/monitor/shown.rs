@@ -12,11 +12,7 @@ use hyper::header::{AUTHORIZATION, HeaderValue};
 pub(super) fn shown(headers: &HeaderMap) -> Shown {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
-        return if headers.contains_key(AUTHORIZATION) {
-            Shown::Odd
-        } else {
-            Shown::Nothing
-        };
+        return if headers.contains_key(AUTHORIZATION) { Shown::Odd } else { Shown::Nothing };
     };
     let Ok(text) = value.to_str() else { return Shown::Odd };
     let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text, ""));

@@ -404,7 +404,8 @@ async fn start_monitors(
         None => None,
     };
     let port = monitor.as_ref().map_or(0, |(_, address)| address.port());
-    let endpoints = Arc::new(Monitor::new(Arc::clone(server), ready, port, Arc::clone(&ocsp.peers)));
+    let endpoints =
+        Arc::new(Monitor::new(Arc::clone(server), ready, port, Arc::clone(&ocsp.peers)));
     let mut file = None;
     if let Some(socket) = &options.monitoring.socket {
         let (listener, bound) = monitor_socket::bind(socket).map_err(fatal)?;

@@ -848,9 +848,10 @@ fn tokens_and_users_of_monitoring_are_told_of() {
         log.at("tokens"),
         log.block("")
     );
-    let server = Server::start(Kind::Natssl, &block);
+    let mut server = Server::start(Kind::Natssl, &block);
+    let port = server.port_of("Starting http monitor on ");
     let ask = |requests: &[(&str, &str)]| {
-        let mut raw = Raw::connect(server.port_of("Starting http monitor on "));
+        let mut raw = Raw::connect(port);
         let address = raw.local_addr().to_string();
         for (at, (path, token)) in requests.iter().enumerate() {
             let end = if at + 1 == requests.len() { "Connection: close\r\n" } else { "" };
@@ -865,7 +866,7 @@ fn tokens_and_users_of_monitoring_are_told_of() {
     let nobody = ask(&[("/healthz", "planted-guess-0123456789")]);
     let both = ask(&[wrong, wrong, good, good, wrong]);
     let again = ask(&[good]);
-    drop(server);
+    ends(&mut server);
     let text = std::fs::read_to_string(log.path()).unwrap();
     assert!(!text.contains("planted"), "{text}");
     let told: Vec<_> = records(&log.path())

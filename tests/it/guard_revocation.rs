@@ -6,7 +6,7 @@ use crate::common::faults::fault;
 use crate::common::pki::{Pair, Pki};
 use crate::common::raw::{Raw, TlsOptions};
 use crate::common::responder::{Bad, Fault};
-use crate::common::server::{Kind, Server};
+use crate::common::server::{Kind, Server, Signal};
 use crate::ocsp_peer::config;
 use crate::revocation::{list, pem};
 use std::time::Instant;
@@ -56,7 +56,7 @@ fn responders_are_asked_about_who_asks_monitoring() {
         "monitoring {{ verify: true }}\naudit_log: {audit:?}\nocsp_cache {{ local_store: {:?} }}",
         folder.join("cache")
     );
-    let server = start(&pki, "ocsp_peer: true", &top);
+    let mut server = start(&pki, "ocsp_peer: true", &top);
     let [good, revoked, silent] =
         ["good", "revoked", "closed"].map(|does| (does, client(&pki, &format!("m-{does}"), does)));
     for (does, (pair, _bad)) in [&good, &revoked, &silent] {
@@ -64,18 +64,21 @@ fn responders_are_asked_about_who_asks_monitoring() {
         assert_eq!(ask(&mut connect(&server, pair)), expected, "{does}: {}", server.log());
     }
     server.wait_for_log("monitoring: TLS handshake error");
-    drop(server);
+    // With the last records.
+    server.signal(Signal::TERM);
+    server.wait_exit(PATIENCE);
     let records = std::fs::read_to_string(&audit).unwrap();
     let of = |name: &str| {
         let line = records.lines().find(|line| line.contains(&format!("CN={name}"))).unwrap();
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(record["listener"], "monitor");
-        let parts = [&record["outcome"], &record["revocation"]["by"], &record["revocation"]["status"]];
+        let parts =
+            [&record["outcome"], &record["revocation"]["by"], &record["revocation"]["status"]];
         parts.map(|part| part.as_str().unwrap_or_default().to_owned()).join(" ")
     };
     assert_eq!(of("m-good"), "accepted ocsp good");
     assert_eq!(of("m-revoked"), "tls.certificate_revoked ocsp revoked");
-    assert_eq!(of("m-closed"), "tls.revocation_unknown ocsp unknown");
+    assert_eq!(of("m-closed"), "tls.not_ocsp_valid ocsp unknown");
 }
 
 #[test]

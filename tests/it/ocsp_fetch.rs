@@ -27,7 +27,10 @@ async fn a_get_goes_where_it_is_sent_up_to_three_times() {
     for statuses in [&[301][..], &[302], &[303], &[307], &[308], &[302, 301, 308]] {
         let all = chain(statuses);
         assert_eq!(says(get(&all[0].url, QUESTION, PATIENCE).await).as_deref(), Ok(ANSWER));
-        assert_eq!(says(get_for_peer(&all[0].url, QUESTION, PATIENCE).await).as_deref(), Ok(ANSWER));
+        assert_eq!(
+            says(get_for_peer(&all[0].url, QUESTION, PATIENCE).await).as_deref(),
+            Ok(ANSWER)
+        );
         assert!(all.iter().all(|responder| responder.asked() == 2), "{statuses:?}");
     }
     let far = chain(&[302; 4]);
@@ -60,8 +63,8 @@ async fn a_place_may_be_a_path_and_is_http_only() {
     assert_eq!(round.asked(), 4);
     for (place, complaint) in [
         ("https://127.0.0.1:1/", "only http:// responders are asked"),
-        ("file:///etc/passwd", "only http:// responders are asked"),
-        ("//127.0.0.1:1/", "status on GET request"),
+        ("file:///etc/passwd", "status on GET request"),
+        ("//127.0.0.1:1/", "only http:// responders are asked"),
         ("\u{1}", "status on GET request"),
         ("", "status on GET request"),
     ] {

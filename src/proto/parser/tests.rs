@@ -148,7 +148,9 @@ fn the_short_cut_agrees_with_the_general_rule() {
             assert!(PARSER.usual_publish(&whole[..cut]).is_none(), "{cut} of {line:?}");
         }
     }
-    for usual in [&b"foo 5\r\n"[..], b"foo bar 5\r\n", b"5 5\r\n", b"foo 5 5\r\n", b"f 123456789\r\nPUB"] {
+    for usual in
+        [&b"foo 5\r\n"[..], b"foo bar 5\r\n", b"5 5\r\n", b"foo 5 5\r\n", b"f 123456789\r\nPUB"]
+    {
         assert!(PARSER.usual_publish(usual).is_some(), "{usual:?}");
     }
     for other in [&b"foo 5\n"[..], b"foo 5\r", b"foo bar\r\n", b"foo 1234567890\r\n", b"foo 5\rx"] {
