@@ -88,6 +88,9 @@ pub const CHUNK_MAX: usize = 64 * 1024;
 pub const CHUNKS_SPARE: usize = 2;
 /// Read passes a connection may make before it lets others run.
 pub const READ_PASSES: usize = 4;
+/// Bytes of messages a connection gives to others before it wakes them and lets them run: with many
+/// recipients each pass makes many times what was read, and all of it waits in memory.
+pub const GIVEN_MAX: u64 = 8 * 1024 * 1024;
 /// Subjects whose match result a connection remembers.
 pub const CLIENT_CACHE: usize = 4096;
 /// Subjects whose match result an account remembers.

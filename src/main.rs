@@ -165,6 +165,7 @@ fn run(start: Start, program: &str) -> ExitCode {
     let result = runtime.block_on(supervisor::run(start, &aside));
     // Password checks in flight are not waited for.
     runtime.shutdown_background();
+    aside.end();
     let Err(error) = result else { return ExitCode::SUCCESS };
     match &error {
         StartError::Early(text) => eprintln!("{program}: {text}"),

@@ -33,6 +33,11 @@ fn query() {
 }
 
 #[test]
+fn headers() {
+    run("headers", natssl::monitor::shown::fuzz_one);
+}
+
+#[test]
 fn hello() {
     run("hello", natssl::tls::sniff::fuzz_one);
 }

@@ -4,6 +4,7 @@
 //! content nor length shows. A password that was found good is not derived again before the files are
 //! read again: a dashboard asks every second.
 
+use super::Method;
 use crate::secret::Secret;
 use crate::tls::Ready;
 use crate::tls::crypto::digest::Fingerprint;
@@ -180,7 +181,8 @@ impl Refused {
 
 /// What to do with a request.
 pub enum Verdict<'a> {
-    Admit,
+    /// By what it showed; [`Method::Open`]: nobody is asked there.
+    Admit(Method),
     Refuse(Refused),
     /// Takes as long as the hash asks for; then [`Guard::remember`].
     Check(Check<'a>),
@@ -236,13 +238,13 @@ impl Guard {
         shown: &'a Shown,
     ) -> Verdict<'a> {
         if self.open.iter().any(|open| open == endpoint) {
-            return Verdict::Admit;
+            return Verdict::Admit(Method::Open);
         }
         if self.certificate && !certified {
             return Verdict::Refuse(Refused::NoCertificate);
         }
         if self.tokens.is_none() && self.users.is_none() {
-            return Verdict::Admit;
+            return Verdict::Admit(Method::Certificate);
         }
         match (shown, &self.tokens, &self.users) {
             (Shown::Nothing, ..) => Verdict::Refuse(Refused::NoCredentials),
@@ -252,7 +254,7 @@ impl Guard {
                 let good = given.is_ok_and(|given| {
                     tokens.0.iter().fold(false, |good, known| good | known.matches(&given))
                 });
-                if good { Verdict::Admit } else { Verdict::Refuse(Refused::Wrong) }
+                if good { Verdict::Admit(Method::Token) } else { Verdict::Refuse(Refused::Wrong) }
             }
             (Shown::Password { user, password }, _, Some(users)) => {
                 self.password(ready, users, user, password)
@@ -273,7 +275,7 @@ impl Guard {
         if let Ok(shown) = Fingerprint::of(ready, &[user, given.expose()]) {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             if known.iter().fold(false, |good, known| good | known.matches(&shown)) {
-                return Verdict::Admit;
+                return Verdict::Admit(Method::Password);
             }
         }
         let found = users.0.iter().find(|(name, _)| name == user);
@@ -318,7 +320,7 @@ mod tests {
 
     fn decide(guard: &Guard, certified: bool, shown: &Shown) -> Result<(), Refused> {
         match guard.decide(ready(), "/varz", certified, shown) {
-            Verdict::Admit => Ok(()),
+            Verdict::Admit(_) => Ok(()),
             Verdict::Refuse(refused) => Err(refused),
             Verdict::Check(check) => {
                 let good = password::verify(ready(), check.stored.expose(), check.given.expose());
@@ -365,7 +367,7 @@ mod tests {
         }
         assert!(matches!(
             guard.decide(ready(), "/healthz", false, &Shown::Nothing),
-            Verdict::Admit
+            Verdict::Admit(Method::Open)
         ));
     }
 

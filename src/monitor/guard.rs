@@ -2,17 +2,21 @@
 //! `auth::monitoring`.
 
 use super::Monitor;
+use super::recorded::Told;
 use super::reply::Reply;
-use crate::auth::monitoring::{Check, Guard, Refused, SECRET_MAX, Shown, Verdict};
-use crate::secret::Secret;
+use super::shown::shown;
+use crate::auth::Method;
+use crate::auth::monitoring::{Check, Guard, Refused, Shown, Verdict};
 use crate::server::Generation;
+use crate::server::trail::Stranger;
+use crate::session::Links;
 use crate::tls::Peer;
 use crate::tls::crypto::password;
-use base64::Engine;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
@@ -20,11 +24,29 @@ use tokio::sync::Semaphore;
 pub enum Visitor {
     /// Through the Unix socket: its permissions let it in.
     Local,
-    Remote {
-        address: std::net::IpAddr,
-        /// Number of the generation whose handshake this was, and what came of it.
-        peer: Option<(u64, Box<Peer>)>,
-    },
+    Remote(Box<Remote>),
+}
+
+pub struct Remote {
+    pub stranger: Stranger,
+    /// `None`: it came in clear.
+    pub seen: Option<Seen>,
+    pub(super) told: Mutex<Told>,
+}
+
+impl Remote {
+    pub fn new(stranger: Stranger, seen: Option<Seen>) -> Self {
+        Self { stranger, seen, told: Mutex::default() }
+    }
+}
+
+/// What came of a handshake.
+pub struct Seen {
+    /// The number of its generation.
+    pub generation: u64,
+    pub peer: Peer,
+    /// What responders are asked about while it is connected.
+    pub links: Links,
 }
 
 /// Passwords that are compared at once, and refusals by reason.
@@ -55,20 +77,22 @@ impl Monitor {
     ) -> Option<Response<Full<Bytes>>> {
         let generation = self.server.current();
         let guard = generation.guard.as_ref()?;
-        let Visitor::Remote { address, peer } = visitor else { return None };
+        let Visitor::Remote(remote) = visitor else { return None };
         let endpoint = endpoint.unwrap_or_default();
-        let certified =
-            peer.as_ref().is_some_and(|(number, peer)| is_good(*number, peer, &generation));
-        let shown = shown(request);
-        let refused = match guard.decide(self.ready, endpoint, certified, &shown) {
-            Verdict::Admit => return None,
-            Verdict::Refuse(refused) => refused,
-            Verdict::Check(check) if self.is_password(guard, &check).await => return None,
-            Verdict::Check(_) => Refused::Wrong,
+        let certified = remote.seen.as_ref().is_some_and(|seen| self.is_good(seen, &generation));
+        let shown = shown(request.headers());
+        let decision = match guard.decide(self.ready, endpoint, certified, &shown) {
+            Verdict::Admit(method) => Ok(method),
+            Verdict::Refuse(refused) => Err(refused),
+            Verdict::Check(check) if self.is_password(guard, &check).await => Ok(Method::Password),
+            Verdict::Check(_) => Err(Refused::Wrong),
         };
+        self.tell(remote, &shown, decision);
+        let Err(refused) = decision else { return None };
         let at = Refused::ALL.iter().position(|each| *each == refused).unwrap_or(0);
         self.desk.refused[at].fetch_add(1, Ordering::Relaxed);
         // Neither path nor user: people type passwords into both.
+        let address = remote.stranger.address.ip();
         let text = format!("monitoring: refused a request of {address}: {}", refused.text());
         if self.server.sampled(&text) {
             tracing::warn!(event = "monitor.refused", code = refused.code(), "{text}");
@@ -87,49 +111,22 @@ impl Monitor {
         }
         good && check.user_exists
     }
-}
 
-/// Is the certificate one that would be let in today? A connection may outlive a reload.
-fn is_good(number: u64, peer: &Peer, generation: &Generation) -> bool {
-    let today = || {
-        generation.monitor.as_ref().is_some_and(|acceptor| {
+    /// Is the certificate one that would be let in now? A connection may outlive a reload, and a
+    /// revocation.
+    fn is_good(&self, seen: &Seen, generation: &Generation) -> bool {
+        let Some(acceptor) = &generation.monitor else { return false };
+        let peer = &seen.peer;
+        let trusted = || {
             acceptor.verifies_anyone()
                 && acceptor.allows_key(peer)
                 && acceptor.recheck(peer).is_ok()
-        })
-    };
-    peer.chain.is_some() && peer.leaf().is_some() && (number == generation.number || today())
-}
-
-/// What the request shows. RFC 9110 section 11.1: the scheme has no case.
-fn shown<B>(request: &Request<B>) -> Shown {
-    let mut all = request.headers().get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (all.next(), all.next()) else {
-        return if request.headers().contains_key(AUTHORIZATION) {
-            Shown::Odd
-        } else {
-            Shown::Nothing
         };
-    };
-    let Ok(text) = value.to_str() else { return Shown::Odd };
-    let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text, ""));
-    let rest = rest.trim_start();
-    if rest.len() > 2 * SECRET_MAX {
-        return Shown::Odd;
+        peer.chain.is_some()
+            && peer.leaf().is_some()
+            && (seen.generation == generation.number || trusted())
+            && !self.peers.is_revoked(acceptor, peer, &seen.links)
     }
-    match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Shown::Token(Secret::from(rest.to_owned())),
-        "basic" => login(rest).unwrap_or(Shown::Odd),
-        _ => Shown::Odd,
-    }
-}
-
-/// RFC 7617.
-fn login(encoded: &str) -> Option<Shown> {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-    let both = Secret::from(String::from_utf8(bytes).ok()?);
-    let (user, password) = both.expose().split_once(':')?;
-    Some(Shown::Password { user: user.to_owned(), password: Secret::from(password.to_owned()) })
 }
 
 fn answer(guard: &Guard, refused: Refused, nothing_shown: bool) -> Response<Full<Bytes>> {
@@ -156,32 +153,4 @@ fn answer(guard: &Guard, refused: Refused, nothing_shown: bool) -> Response<Full
         }
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(values: &[&str]) -> Shown {
-        let mut request = Request::builder();
-        for value in values {
-            request = request.header(AUTHORIZATION, *value);
-        }
-        shown(&request.body(()).unwrap())
-    }
-
-    #[test]
-    fn headers_are_read() {
-        assert!(matches!(of(&[]), Shown::Nothing));
-        for token in ["Bearer abc", "bearer   abc", "BEARER abc"] {
-            assert!(matches!(of(&[token]), Shown::Token(t) if t.expose() == "abc"), "{token}");
-        }
-        let Shown::Password { user, password } = of(&["basic cHJvbTpzM2M6cmV0"]) else { panic!() };
-        assert_eq!((user.as_str(), password.expose()), ("prom", "s3c:ret"));
-        let long = format!("Bearer {}", "x".repeat(2 * SECRET_MAX + 1));
-        for odd in ["Basic cHJvbQ==", "Basic !", "Basic /////w==", "Digest a", "", long.as_str()] {
-            assert!(matches!(of(&[odd]), Shown::Odd), "{odd}");
-        }
-        assert!(matches!(of(&["Bearer abc", "Bearer abc"]), Shown::Odd), "two are ambiguous");
-    }
 }

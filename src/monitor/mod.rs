@@ -17,25 +17,29 @@ pub mod query;
 mod recorded;
 mod reply;
 mod routes;
+pub mod shown;
 mod slots;
 mod subsz;
 mod tlsz;
 mod varz;
 
-use self::guard::{Desk, Visitor};
+use self::guard::{Desk, Remote, Seen, Visitor};
 use self::patient::Patient;
 use self::slots::{Slot, Slots};
 use crate::limits::{
     MONITOR_CONNECTIONS, MONITOR_HEAD, MONITOR_HEADER_TIMEOUT, MONITOR_LARGE_ANSWERS,
     MONITOR_MAKERS, MONITOR_WRITE_TIMEOUT,
 };
+use crate::ocsp::Live;
 use crate::server::Server;
+use crate::server::trail::Stranger;
 use crate::tls::{Ready, Socket, Stream};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{Semaphore, oneshot};
@@ -44,6 +48,7 @@ pub struct Monitor {
     server: Arc<Server>,
     ready: Ready,
     port: u16,
+    peers: Arc<Live>,
     /// Requests by path, for `/varz`.
     requests: Mutex<BTreeMap<&'static str, u64>>,
     gate: Semaphore,
@@ -55,11 +60,12 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    pub fn new(server: Arc<Server>, ready: Ready, port: u16) -> Self {
+    pub fn new(server: Arc<Server>, ready: Ready, port: u16, peers: Arc<Live>) -> Self {
         let makers = Arc::new(Semaphore::new(MONITOR_MAKERS));
         let large = Arc::new(Semaphore::new(MONITOR_LARGE_ANSWERS));
         let (gate, desk) = (Semaphore::new(1), Desk::new());
-        Self { server, ready, port, requests: Mutex::default(), gate, desk, makers, large }
+        let requests = Mutex::default();
+        Self { server, ready, port, peers, requests, gate, desk, makers, large }
     }
 
     /// Serves until the task is dropped.
@@ -122,15 +128,16 @@ impl Monitor {
         address: std::net::SocketAddr,
         slot: Arc<Slot>,
     ) {
+        let stranger = Stranger { address, arrived: Instant::now() };
         let generation = self.server.current();
-        let (mut visitor, ip) = (None, address.ip());
+        let mut seen = None;
         let stream = match &generation.monitor {
             None => Stream::Plain(Socket::new(tcp)),
-            Some(acceptor) => match self.handshake(acceptor, tcp, address).await {
-                Ok((stream, peer)) => {
+            Some(acceptor) => match self.handshake(acceptor, tcp, &stranger).await {
+                Ok((stream, peer, links)) => {
                     let within = acceptor.within_policy(&peer);
                     self.server.handshakes.monitor.completed(&peer, within);
-                    visitor = Some((generation.number, Box::new(peer)));
+                    seen = Some(Seen { generation: generation.number, peer, links });
                     stream
                 }
                 Err(error) => {
@@ -148,7 +155,7 @@ impl Monitor {
             },
         };
         drop(generation);
-        self.http(stream, Visitor::Remote { address: ip, peer: visitor }, slot).await;
+        self.http(stream, Visitor::Remote(Box::new(Remote::new(stranger, seen))), slot).await;
     }
 
     async fn http<S: AsyncRead + AsyncWrite + Unpin>(

@@ -76,7 +76,7 @@ pub fn listeners(monitor: &Monitor) -> Vec<ListenerView> {
 pub fn reply(monitor: &Monitor) -> Reply {
     let server = &monitor.server;
     let generation = server.current();
-    let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
+    let asks = generation.asks_responders();
     Reply::pretty(&Tlsz {
         server_id: server.identity.id.clone(),
         now: jiff::Timestamp::now().to_string(),

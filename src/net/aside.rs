@@ -10,8 +10,7 @@
 use crate::limits::ASIDE_NICE;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Ends with this, and does not wait for what is under way.
-pub struct Aside(Option<Runtime>);
+pub struct Aside(Runtime);
 
 impl Aside {
     /// One thread for all connections of monitoring; large answers are made by others, which come
@@ -20,22 +19,16 @@ impl Aside {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).enable_all().thread_name("aside");
         builder.on_thread_start(yield_to_messages);
-        builder.build().map(|runtime| Self(Some(runtime)))
+        builder.build().map(Self)
     }
 
-    /// # Panics
-    ///
-    /// Never: only the end takes the runtime.
-    pub fn handle(&self) -> Handle {
-        self.0.as_ref().expect("it has not ended").handle().clone()
+    pub fn handle(&self) -> &Handle {
+        self.0.handle()
     }
-}
 
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
+    /// Does not wait for what is under way.
+    pub fn end(self) {
+        self.0.shutdown_background();
     }
 }
 
@@ -59,5 +52,6 @@ mod tests {
         let there = other.block_on(aside.handle().spawn(nice)).unwrap();
         assert_eq!(there, (own + ASIDE_NICE).min(19));
         assert_eq!(getpriority_process(None).unwrap(), own);
+        aside.end();
     }
 }

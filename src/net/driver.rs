@@ -164,6 +164,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 self.stall_until = Some(now + stall(stalled.len()));
                 self.stalled = stalled;
             }
+            if self.client.has_given_much() {
+                break;
+            }
         }
         // There may be more to read: others first.
         match self.flush(cx, now) {

@@ -85,7 +85,7 @@ pub async fn run(start: Start, aside: &Aside) -> Result<(), StartError> {
         .apply(&log_settings(&start.options))
         .map_err(|e| StartError::Log(e.early_line()))?;
     let logger = start.logger.clone();
-    let result = serve(start, acceptors, stamps, &aside.handle()).await;
+    let result = serve(start, acceptors, stamps, aside.handle()).await;
     if let Err(StartError::Fatal(text) | StartError::Unproven(text)) = &result {
         tracing::error!(event = "server.failed", fatal = true, "{text}");
     }
@@ -157,7 +157,8 @@ async fn serve(
     let audit = Arc::new(AuditLog::new(start.ready, Arc::clone(&server)));
     let prepared = audit.prepare(options.audit_log.as_ref()).map_err(|e| fatal(e.to_string()))?;
     audit.follow(prepared, "start", start_facts(start.ready, &server, address));
-    let (monitors, _socket) = start_monitors(&server, start.ready, aside).await?;
+    let ocsp = Arc::new(Ocsp::new(&server));
+    let (monitors, _socket) = start_monitors(&server, start.ready, &ocsp, aside).await?;
     tracing::info!(
         event = "listener.up",
         address = address.to_string(),
@@ -184,7 +185,6 @@ async fn serve(
     files.announce(&start.program, &options, &urls);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // The first clients get their staples, unless a responder takes its time.
-    let ocsp = Arc::new(Ocsp::new(&server));
     ocsp.follow(&server.current());
     if ocsp.stapler.is_on() {
         tracing::info!(event = "ocsp.stapling.on", "OCSP Stapling enabled for Client connections");
@@ -385,6 +385,7 @@ async fn bind(host: &str, port: i64) -> Result<Bound, (String, String)> {
 async fn start_monitors(
     server: &Arc<Server>,
     ready: Ready,
+    ocsp: &Ocsp,
     aside: &Handle,
 ) -> Result<(Vec<String>, Option<SocketFile>), StartError> {
     let generation = server.current();
@@ -403,7 +404,8 @@ async fn start_monitors(
         None => None,
     };
     let port = monitor.as_ref().map_or(0, |(_, address)| address.port());
-    let endpoints = Arc::new(Monitor::new(Arc::clone(server), ready, port));
+    let endpoints =
+        Arc::new(Monitor::new(Arc::clone(server), ready, port, Arc::clone(&ocsp.peers)));
     let mut file = None;
     if let Some(socket) = &options.monitoring.socket {
         let (listener, bound) = monitor_socket::bind(socket).map_err(fatal)?;

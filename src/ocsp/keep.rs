@@ -19,7 +19,7 @@ impl Keep {
 
     /// Goes over to what a generation says. What is not saved yet is, before.
     pub fn follow(&self, generation: &Generation) {
-        let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
+        let asks = generation.asks_responders();
         let wanted = Some(&generation.options.ocsp_cache).filter(|cache| cache.on && asks);
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((before, task)) = present.take() {

@@ -10,7 +10,7 @@ use crate::limits::{OCSP_REFRESHES, VERIFIED_CHAINS};
 use crate::net::recheck;
 use crate::server::{Decision, Generation, Outcome, Server, Watched};
 use crate::session::{Handle, Links};
-use crate::tls::ocsp::Staple;
+use crate::tls::ocsp::{Staple, Status};
 use crate::tls::revocation::{PeerCheck, Side};
 use crate::tls::verdict::{Source, Verdict};
 use crate::tls::{Acceptor, Link, Peer, PeerOcsp, VerifyFailure};
@@ -95,6 +95,13 @@ impl Live {
         }
     }
 
+    /// Has a responder said since that one of the certificates is revoked? From memory.
+    pub fn is_revoked(&self, acceptor: &Acceptor, peer: &Peer, links: &Links) -> bool {
+        let Some(check) = acceptor.peer_check(peer) else { return false };
+        let says = |link| self.peers.current(link, check.ocsp).map(|answer| answer.status);
+        links.iter().any(|link| says(link) == Some(Status::Revoked))
+    }
+
     /// May we stay connected to a server we dialled? The caller ends the connection if not, and asks
     /// again when it likes: `Links` are for connections of clients.
     pub async fn admit_server(&self, check: &PeerCheck<'_>) -> Result<Decision, Refused> {
@@ -147,7 +154,7 @@ impl Live {
 
     /// Goes over to `generation`: who is connected is asked about as it says, from now on.
     pub fn follow(self: &Arc<Self>, generation: &Arc<Generation>) {
-        let asks = generation.acceptor.as_ref().is_some_and(|acceptor| acceptor.asks_responders());
+        let asks = generation.asks_responders();
         if !asks && self.lock().is_empty() {
             return;
         }

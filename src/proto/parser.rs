@@ -159,7 +159,12 @@ impl Parser {
     pub fn next<'a>(&self, buf: &'a [u8]) -> Step<'a> {
         // The two operations of the hot path skip the table.
         let (verb, verb_len) = match buf {
-            [b'P', b'U', b'B', b' ', ..] => (Verb::Pub, 3),
+            [b'P', b'U', b'B', b' ', line @ ..] => {
+                if let Some((head, start)) = self.usual_publish(line) {
+                    return self.message(buf, 4 + start, head);
+                }
+                (Verb::Pub, 3)
+            }
             [b'H', b'P', b'U', b'B', b' ', ..] => (Verb::Hpub, 4),
             [] => return Step::Need(1),
             _ => match recognise(buf) {
@@ -203,10 +208,33 @@ impl Parser {
         Step::Op { op, consumed }
     }
 
-    fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
-        if let Some(head) = usual_publish(line) {
-            return self.message(buf, start, head);
+    /// `subject size` or `subject reply size` with single blanks and CR LF, the forms every client
+    /// library sends, in one pass, and where the line ends. `None` leaves all other forms, errors and
+    /// lines that are not whole yet to the general rule.
+    #[inline]
+    fn usual_publish<'a>(&self, line: &'a [u8]) -> Option<(Head<'a>, usize)> {
+        // What has its CR LF in here is not longer than it may be.
+        let line = &line[..line.len().min(self.max_control_line.saturating_add(2))];
+        let blank = first_blank(line).filter(|at| *at > 0 && line[*at] == b' ')?;
+        let (subject, mut at, mut reply) = (&line[..blank], blank + 1, &[][..]);
+        let (mut size, mut digits) = leading_size(&line[at..]);
+        if digits == 0 || line.get(at + digits) != Some(&b'\r') {
+            let second = first_blank(&line[at..])?;
+            reply = &line[at..at + second];
+            if second == 0 || line[at + second] != b' ' {
+                return None;
+            }
+            at += second + 1;
+            (size, digits) = leading_size(&line[at..]);
         }
+        if digits == 0 || !line[at + digits..].starts_with(b"\r\n") {
+            return None;
+        }
+        let sizes = &line[at..at + digits];
+        Some((Head { subject, reply, header: 0, size, sizes }, at + digits + 2))
+    }
+
+    fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
         let args = split::<3>(line);
         let (subject, reply, sizes) = match args.count {
             2 => (args.items[0], &[][..], args.items[1]),
@@ -293,34 +321,19 @@ fn adjacent<'a>(line: &'a [u8], header: &[u8], total: &[u8]) -> &'a [u8] {
     if single { sizes } else { b"" }
 }
 
-/// `subject size` or `subject reply size` with single blanks, the form every client library
-/// sends: the size is read from the end and the rest cut at its blank. `None` leaves all other
-/// forms, errors included, to the general rule.
+/// Digits at the start: their value and how many they are. No more are read than a size may have.
 #[inline]
-fn usual_publish(line: &[u8]) -> Option<Head<'_>> {
-    let (mut size, mut scale, mut at) = (0usize, 1usize, line.len());
-    while let Some(digit) =
-        at.checked_sub(1).and_then(|i| line.get(i)).map(|b| b.wrapping_sub(b'0'))
-    {
+fn leading_size(bytes: &[u8]) -> (usize, usize) {
+    let (mut size, mut count) = (0usize, 0);
+    for byte in bytes.iter().take(MAX_SIZE_DIGITS) {
+        let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
-        if line.len() - at == MAX_SIZE_DIGITS {
-            return None;
-        }
-        size += usize::from(digit) * scale;
-        scale *= 10;
-        at -= 1;
+        size = size * 10 + usize::from(digit);
+        count += 1;
     }
-    let head = line[..at].strip_suffix(b" ").filter(|_| at < line.len())?;
-    let (subject, reply) = match first_blank(head) {
-        None => (head, &[][..]),
-        Some(at) if head[at] == b' ' => (&head[..at], &head[at + 1..]),
-        Some(_) => return None,
-    };
-    let odd = subject.is_empty()
-        || (subject.len() < head.len() && (reply.is_empty() || first_blank(reply).is_some()));
-    (!odd).then_some(Head { subject, reply, header: 0, size, sizes: &line[at..] })
+    (size, count)
 }
 
 /// Position of the first blank or control byte, eight at a time: on names as short as subjects are,

@@ -80,6 +80,12 @@ impl Generation {
         &self.info
     }
 
+    /// Are responders asked about clients of any listener?
+    pub fn asks_responders(&self) -> bool {
+        let listeners = [&self.acceptor, &self.monitor];
+        listeners.into_iter().flatten().any(|acceptor| acceptor.asks_responders())
+    }
+
     /// What this configuration does outside of the FIPS module, or unprotected: true in FIPS mode,
     /// and the administrator's to accept.
     pub fn outside_fips(&self) -> Vec<String> {

@@ -51,6 +51,8 @@ pub(super) struct Batch {
     pub in_bytes: u64,
     pub out_messages: u64,
     pub out_bytes: u64,
+    /// Bytes of messages given to others since they were woken.
+    pub given: u64,
     /// A SUB or an UNSUB was among it, whatever came of it.
     pub interest: bool,
     /// Connections that must be woken.
@@ -215,6 +217,13 @@ impl Client {
             handle.activity.touch(now);
             handle.outbound.wake();
         }
+        self.batch.given = 0;
+    }
+
+    /// Was so much given to others since the last call of [`Client::wake_touched`] that they should run?
+    #[inline]
+    pub fn has_given_much(&self) -> bool {
+        self.batch.given > limits::GIVEN_MAX
     }
 
     /// Adds up what this read buffer brought.
@@ -232,6 +241,7 @@ impl Client {
                 self.batch.out_messages,
                 self.batch.out_bytes,
             );
+            self.batch.given += self.batch.out_bytes;
             self.batch.in_messages = 0;
             self.batch.in_bytes = 0;
             self.batch.out_messages = 0;

@@ -229,15 +229,16 @@ impl Settings {
         self
     }
 
-    /// As these, but asking clients for certificates as `asked` says.
-    pub fn with_clients(self, asked: &AskedClients) -> Self {
-        let mut settings = self.without_clients();
-        settings.ask(asked);
-        settings
+    /// As these, but asking clients for certificates as `asked` says. Responders are asked about
+    /// them as about clients of messages, and lists decide where they do there.
+    pub fn with_clients(mut self, asked: &AskedClients) -> Self {
+        self.ask(asked);
+        self
     }
 
     fn ask(&mut self, asked: &AskedClients) {
         self.verify = true;
+        self.identify = false;
         self.certificate_optional = asked.optional;
         // A session must not outlive the check of its certificate.
         self.session_tickets = false;

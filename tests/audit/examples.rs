@@ -56,6 +56,7 @@ fn write_hardened() -> std::path::PathBuf {
     let text = std::fs::read_to_string(root().join("packaging/hardened.conf")).unwrap();
     let folder = made().path("").display().to_string();
     let text = text.replace("/etc/natssl/", &folder).replace("/var/log/natssl/", &folder);
+    std::fs::write(made().path("audit.key"), "0123456789abcdef".repeat(4)).unwrap();
     configuration(made(), "hardened.conf", &text, 0o640)
 }
 

@@ -836,3 +836,57 @@ fn what_cannot_be_written_to_is_refused_at_start() {
     let _first = Server::start(Kind::Natssl, &log.block(""));
     refused(&log.block(""), "is being written by another process");
 }
+
+/// Who asks monitoring is told of by what his requests show, once each way for a connection.
+#[test]
+fn tokens_and_users_of_monitoring_are_told_of() {
+    const TOKEN: &str = "planted-token-0123456789";
+    let log = Log::new();
+    std::fs::write(log.at("tokens"), TOKEN).unwrap();
+    let block = format!(
+        "http: \"127.0.0.1:-1\"\nmonitoring {{ token_file: {:?}, open: \"/healthz\" }}\n{}",
+        log.at("tokens"),
+        log.block("")
+    );
+    let mut server = Server::start(Kind::Natssl, &block);
+    let port = server.port_of("Starting http monitor on ");
+    let ask = |requests: &[(&str, &str)]| {
+        let mut raw = Raw::connect(port);
+        let address = raw.local_addr().to_string();
+        for (at, (path, token)) in requests.iter().enumerate() {
+            let end = if at + 1 == requests.len() { "Connection: close\r\n" } else { "" };
+            raw.send(format!(
+                "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n{end}\r\n"
+            ));
+        }
+        raw.read_to_close();
+        address
+    };
+    let (wrong, good) = (("/varz", "planted-guess-0123456789"), ("/varz", TOKEN));
+    let nobody = ask(&[("/healthz", "planted-guess-0123456789")]);
+    let both = ask(&[wrong, wrong, good, good, wrong]);
+    let again = ask(&[good]);
+    ends(&mut server);
+    let text = std::fs::read_to_string(log.path()).unwrap();
+    assert!(!text.contains("planted"), "{text}");
+    let told: Vec<_> = records(&log.path())
+        .into_iter()
+        .filter(|record| record["listener"] == "monitor")
+        .map(|record| {
+            let text = |field: &str| record[field].as_str().unwrap_or_default().to_owned();
+            (text("peer"), text("outcome"), text("method"), text("detail"))
+        })
+        .collect();
+    let row = |peer: &String, outcome: &str, method: &str, detail: &str| {
+        (peer.clone(), outcome.to_owned(), method.to_owned(), detail.to_owned())
+    };
+    assert_eq!(
+        told,
+        [
+            row(&both, "auth.violation", "", "wrong token, or wrong user or password"),
+            row(&both, "accepted", "token", ""),
+            row(&again, "accepted", "token", ""),
+        ]
+    );
+    assert!(!text.contains(&nobody), "who asks for what is open is nobody: {text}");
+}

@@ -70,6 +70,33 @@ fn tls_connections_tell_group_signature_resumption_and_verification() {
 }
 
 #[test]
+fn versions_and_suites_have_the_names_of_nats_server() {
+    let pki = Pki::shared();
+    let (cert, key) = (&pki.server_rsa.cert, &pki.server_rsa.key);
+    let tls = format!("tls {{ cert_file: {cert:?}, key_file: {key:?}, min_version: \"1.2\" }}");
+    let server = Server::start(Kind::Natssl, &format!("http: \"127.0.0.1:-1\"\n{tls}\n"));
+    for (version, suite, shown) in [
+        (SslVersion::TLS1_3, "TLS_AES_128_GCM_SHA256", ["1.3", "TLS_AES_128_GCM_SHA256"]),
+        (
+            SslVersion::TLS1_2,
+            "ECDHE-RSA-AES256-GCM-SHA384",
+            ["1.2", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"],
+        ),
+    ] {
+        let mut options = TlsOptions::version(version);
+        match version {
+            SslVersion::TLS1_2 => options.suites = Some(suite.to_owned()),
+            _ => options.suites_13 = Some(suite.to_owned()),
+        }
+        let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
+        raw.send("CONNECT {\"verbose\":false}\r\n");
+        raw.barrier();
+        let one = connz(&server, "?sort=start").pop().unwrap();
+        assert_eq!([&one["tls_version"], &one["tls_cipher_suite"]], shown);
+    }
+}
+
+#[test]
 fn the_round_trip_is_measured_by_the_pings_of_the_server() {
     let config = "http: \"127.0.0.1:-1\"\nping_interval: \"200ms\"\nping_max: 100\n";
     let server = Server::start(Kind::Natssl, config);

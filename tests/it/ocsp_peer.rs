@@ -415,3 +415,50 @@ fn the_cache_survives_the_server_and_forgeries_in_it_do_not_count() {
     server.wait_for_log("Unable to load OCSP peer cache: ");
     assert!(!served(&server, &pair));
 }
+
+/// A client that waits for INFO does not understand what else is said first.
+#[test]
+fn who_is_refused_before_info_is_told_nothing() {
+    let pki = Pki::new();
+    let bad = Bad::start(Fault::Closes);
+    let pair = pki.client_with_responder("first", &bad.url, None);
+    bad.turn(fault("revoked", &pki, &pair.certificate()));
+    for (first, told) in [(true, ""), (false, "-ERR 'Client Not OCSP Valid'\r\n")] {
+        let server = start(&pki, &format!("ocsp_peer: true\nhandshake_first: {first}"), "");
+        let options = TlsOptions::version(SslVersion::TLS1_3).identity(&pair);
+        let mut raw = match first {
+            true => Raw::connect_tls_first(server.addr(), &options),
+            false => Raw::connect_tls(server.addr(), &options).0,
+        };
+        let (bytes, _) = raw.read_to_close();
+        assert_eq!(String::from_utf8_lossy(&bytes), told, "{}", server.log());
+    }
+}
+
+#[test]
+fn single_names_may_ask_responders_and_others_not() {
+    let pki = Pki::new();
+    let bad = Bad::start(Fault::Closes);
+    let pair = pki.client_with_responder("by-name", &bad.url, None);
+    bad.turn(fault("revoked", &pki, &pair.certificate()));
+    let named = |asks: bool| {
+        format!("server_names: [ {{ names: \"named.example.org\", ocsp_peer: {asks} }} ]")
+    };
+    for (tls, on_name, elsewhere) in [
+        (named(true), false, true),
+        (format!("ocsp_peer: true\n{}", named(false)), true, false),
+        (format!("ocsp_peer: true\n{}", named(true)), false, false),
+    ] {
+        let server = start(&pki, &tls, "");
+        for (name, comes_in) in [("named.example.org", on_name), ("localhost", elsewhere)] {
+            let mut options = TlsOptions::version(SslVersion::TLS1_3).identity(&pair);
+            options.name = Some(name.to_owned());
+            let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
+            raw.send("CONNECT {\"verbose\":false}\r\n");
+            raw.send("PING\r\n");
+            let pong = |bytes: &[u8]| bytes.ends_with(b"PONG\r\n").then_some(());
+            let got = raw.read_until(PATIENCE, |bytes| pong(bytes).map(|()| 1)).is_some();
+            assert_eq!(got, comes_in, "{tls} {name}: {}", server.log());
+        }
+    }
+}

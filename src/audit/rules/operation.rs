@@ -3,7 +3,7 @@
 use crate::audit::model::{Model, flag_of, get, is_on, map_of, number_of, seconds_of, text_of};
 use crate::audit::profile::{base, observed};
 use crate::audit::rule::{Check, Outcome, Rule, Severity};
-use crate::conf::Value;
+use crate::conf::{Map, Position, Value};
 use crate::limits::{MAX_PAYLOAD_WARN, MAX_PENDING};
 
 pub const RULES: &[Rule] = &[
@@ -192,10 +192,72 @@ pub const RULES: &[Rule] = &[
         }),
         remedy: "correct the value",
     },
+    Rule {
+        id: "NS-OPS-014",
+        title: "Who was let in and who was refused is not on record",
+        severity: Severity::Low,
+        clauses: &[base("CWE-778; nats-server has no such record")],
+        check: Check::Server(|model| {
+            Outcome::pass_if(audit_log(model).is_some(), &model.start, "no 'audit_log'")
+        }),
+        remedy: r#"audit_log { file: "/var/log/natssl/audit.log" }"#,
+    },
+    Rule {
+        id: "NS-OPS-015",
+        title: "Records of the audit log are lost while the disk is full",
+        severity: Severity::Medium,
+        clauses: &[base("CWE-778: whoever fills the disk comes in unseen")],
+        check: Check::Server(|model| match audit_log(model) {
+            None => Outcome::Absent,
+            Some((map, _)) => match map.and_then(|map| text_of(map, &["when_full"])) {
+                Some((text, at)) => Outcome::pass_if(text != "drop", at, "'drop'"),
+                None => Outcome::Pass,
+            },
+        }),
+        remedy: "when_full: block",
+    },
+    Rule {
+        id: "NS-OPS-016",
+        title: "The audit log has no key: whoever can write it can write it anew",
+        severity: Severity::Low,
+        clauses: &[base("CWE-353: without a key the chain shows accidents, and careless hands")],
+        check: Check::Server(|model| match audit_log(model) {
+            None => Outcome::Absent,
+            Some((map, at)) => {
+                let key = map.is_some_and(|map| get(map, &["key_file"]).is_some());
+                Outcome::pass_if(key, at, "no 'key_file'")
+            }
+        }),
+        remedy: r#"key_file: "/etc/natssl/audit.key", made by 'openssl rand -hex 32'"#,
+    },
+    Rule {
+        id: "NS-OPS-017",
+        title: "Records of the audit log are never forced to the disk",
+        severity: Severity::Low,
+        clauses: &[base("CWE-778: a power failure takes the last ones")],
+        check: Check::Server(|model| match audit_log(model) {
+            None => Outcome::Absent,
+            Some((map, _)) => match map.and_then(|map| text_of(map, &["sync"])) {
+                Some((text, at)) => Outcome::pass_if(text != "never", at, "'never'"),
+                None => Outcome::Pass,
+            },
+        }),
+        remedy: "sync: 1s",
+    },
 ];
 
+/// The block of the audit log, if it is a block, and where it stands. `None`: it is off.
+fn audit_log<'a>(model: &Model<'a>) -> Option<(Option<&'a Map>, &'a Position)> {
+    let entry = get(model.root, &["audit_log"])?;
+    match &entry.item.value {
+        Value::Bool(false) => None,
+        Value::Map(map) => Some((Some(map), &entry.position)),
+        _ => Some((None, &entry.position)),
+    }
+}
+
 /// nats-server's keys of `tls {}`, then natssl's own.
-const TLS_KEYS: [&str; 39] = [
+const TLS_KEYS: [&str; 40] = [
     "cert_file",
     "key_file",
     "certs",
@@ -234,6 +296,7 @@ const TLS_KEYS: [&str; 39] = [
     "crl_check",
     "crl_policy",
     "expired_peer",
+    "revocation",
     "server_names",
 ];
 
@@ -247,5 +310,24 @@ fn off(model: &Model, keys: &[&str]) -> Outcome {
     match on {
         Some((key, entry)) => Outcome::fail(&entry.position, format!("'{key}' is on")),
         None => Outcome::Pass,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Or the audit would call a key unknown that is in force.
+    #[test]
+    fn every_key_that_natssl_reads_in_a_tls_block_is_known() {
+        let source = include_str!("../../options/tls.rs");
+        let reader = source.split("fn read_key(").nth(1).unwrap().split("\nfn ").next().unwrap();
+        // The arms of its `match`, by their indentation.
+        let arms = reader.lines().filter_map(|line| line.strip_prefix("        \""));
+        let keys = arms.flat_map(|arm| arm.split(" => ").next().unwrap().split(" | "));
+        let keys: Vec<&str> = keys.map(|key| key.trim_matches('"')).collect();
+        assert!(keys.len() > 30, "{keys:?}");
+        let missing: Vec<_> = keys.iter().filter(|key| !TLS_KEYS.contains(key)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

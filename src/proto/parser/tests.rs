@@ -140,11 +140,28 @@ fn the_short_cut_agrees_with_the_general_rule() {
         };
         let size = parse_size(sizes).filter(|_| (2..=3).contains(&args.count));
         let general = size.map(|size| Head { subject, reply, header: 0, size, sizes });
-        if let Some(short) = usual_publish(line) {
-            assert_eq!(Some(short), general, "{line:?}");
+        let whole = [line, &b"\r\n"[..]].concat();
+        if let Some((short, end)) = PARSER.usual_publish(&whole) {
+            assert_eq!((Some(short), end), (general, whole.len()), "{line:?}");
+        }
+        for cut in 0..whole.len() {
+            assert!(PARSER.usual_publish(&whole[..cut]).is_none(), "{cut} of {line:?}");
         }
     }
-    assert!(usual_publish(b"foo 5").is_some() && usual_publish(b"foo bar 5").is_some());
+    for usual in
+        [&b"foo 5\r\n"[..], b"foo bar 5\r\n", b"5 5\r\n", b"foo 5 5\r\n", b"f 123456789\r\nPUB"]
+    {
+        assert!(PARSER.usual_publish(usual).is_some(), "{usual:?}");
+    }
+    for other in [&b"foo 5\n"[..], b"foo 5\r", b"foo bar\r\n", b"foo 1234567890\r\n", b"foo 5\rx"] {
+        assert!(PARSER.usual_publish(other).is_none(), "{other:?}");
+    }
+    // Exactly as long as a line may be, and one more.
+    let limit = PARSER.max_control_line;
+    for (length, usual) in [(limit, true), (limit + 1, false)] {
+        let line = [vec![b'a'; length - 2], b" 5\r\n".to_vec()].concat();
+        assert_eq!(PARSER.usual_publish(&line).is_some(), usual, "{length}");
+    }
 }
 
 #[test]

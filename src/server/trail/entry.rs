@@ -155,6 +155,34 @@ impl Server {
         self.record(connection, now);
     }
 
+    /// A client of monitoring was let through by what its request showed (how, and as whom), or not
+    /// (why). The caller sees to it that a connection is told of once.
+    pub fn record_visitor(
+        &self,
+        stranger: &Stranger,
+        peer: Option<&Peer>,
+        decision: Result<(Method, &str), &str>,
+        now: Instant,
+    ) {
+        if !self.trail.is_on() {
+            return;
+        }
+        let peer = peer.map(|peer| Arc::new(peer.clone()));
+        let known =
+            Connection { peer, ..base(LISTENER_MONITOR, stranger.address, stranger.arrived, now) };
+        let connection = match decision {
+            Ok((method, user)) => {
+                Connection { user: user.to_owned(), method: Some(method), ..known }
+            }
+            Err(reason) => Connection {
+                outcome: CloseReason::AuthenticationFailure.outcome(),
+                detail: reason.to_owned(),
+                ..known
+            },
+        };
+        self.record(connection, now);
+    }
+
     fn record(&self, connection: Connection, now: Instant) {
         self.trail.push(Record { at: now, event: Event::Connection(Box::new(connection)) });
     }
