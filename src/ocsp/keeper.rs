@@ -182,11 +182,9 @@ impl Stapler {
     fn tell_alarms(&self) {
         let files = |keeper: &Keeper| keeper.work.slots().first().map(|slot| mark(&slot.file));
         let marks: Vec<String> = self.lock().values().filter_map(files).collect();
-        let all = self.server.alarms.all().into_iter();
-        let ours = all.filter(|alarm| alarm.kind == AlarmKind::OcspStaple);
-        let stay = ours.filter(|alarm| marks.iter().any(|mark| alarm.text.contains(mark)));
-        let texts = stay.map(|alarm| alarm.text).collect();
-        self.server.alarms.set(AlarmKind::OcspStaple, texts, jiff::Timestamp::now());
+        let stays = |text: &str| marks.iter().any(|mark| text.contains(mark));
+        let (kind, now) = (AlarmKind::OcspStaple, jiff::Timestamp::now());
+        self.server.alarms.change(kind, stays, Vec::new(), now);
     }
 }
 

@@ -260,23 +260,15 @@ pub fn mark(file: &str) -> String {
 /// One alarm for all certificates: what is wrong with this one is told, or taken back.
 fn alarm(work: &Work, server: &Server, file: &str, state: &State) {
     let mark = mark(file);
-    let mut texts: Vec<String> = server
-        .alarms
-        .all()
-        .into_iter()
-        .filter(|alarm| alarm.kind == AlarmKind::OcspStaple && !alarm.text.contains(&mark))
-        .map(|alarm| alarm.text)
-        .collect();
     let shown = work.current().is_some();
-    match state {
-        Ok(Status::Good) => {}
-        Ok(status) => {
-            texts.push(format!("OCSP status of certificate '{file}' is {}", status.text()))
-        }
-        Err(_) if shown => {}
-        Err(error) => texts.push(format!("no OCSP staple for certificate '{file}': {error}")),
-    }
-    server.alarms.set(AlarmKind::OcspStaple, texts, jiff::Timestamp::now());
+    let text = match state {
+        Ok(Status::Good) => None,
+        Ok(status) => Some(format!("OCSP status of certificate '{file}' is {}", status.text())),
+        Err(_) if shown => None,
+        Err(error) => Some(format!("no OCSP staple for certificate '{file}': {error}")),
+    };
+    let (kind, others) = (AlarmKind::OcspStaple, |text: &str| !text.contains(&mark));
+    server.alarms.change(kind, others, text.into_iter().collect(), jiff::Timestamp::now());
 }
 
 /// When the answer at hand was made.

@@ -68,8 +68,22 @@ impl Alarms {
 
     /// These are all alarms of `kind` now. One that says what it said before keeps its time.
     pub fn set(&self, kind: AlarmKind, texts: Vec<String>, now: jiff::Timestamp) {
+        self.change(kind, |_| false, texts, now);
+    }
+
+    /// Of the alarms of `kind` those stay that `stays` says, and these come. In one step: another
+    /// thread may have others of this kind to tell.
+    pub fn change(
+        &self,
+        kind: AlarmKind,
+        stays: impl Fn(&str) -> bool,
+        more: Vec<String>,
+        now: jiff::Timestamp,
+    ) {
         let mut alarms = self.lock();
         let before = alarms.remove(&kind).unwrap_or_default();
+        let stay = before.iter().map(|alarm| alarm.text.clone()).filter(|text| stays(text));
+        let texts: Vec<String> = stay.chain(more).collect();
         let now = now.to_string();
         let alarm = |text: String| {
             let old = before.iter().find(|old| old.text == text);
@@ -113,6 +127,10 @@ mod tests {
         assert_eq!(texts, ["a", "c", "b"]);
         assert_eq!(all[0].since, since);
         assert_ne!(all[1].since, since);
+        alarms.change(AlarmKind::TlsFiles, |text| text == "a", vec!["d".to_owned()], at(4));
+        let texts: Vec<_> = alarms.all().into_iter().map(|alarm| alarm.text).collect();
+        assert_eq!(texts, ["a", "d", "b"]);
+        assert_eq!(alarms.all()[0].since, since);
         alarms.set(AlarmKind::TlsFiles, Vec::new(), at(4));
         assert_eq!(alarms.all().len(), 1);
     }

@@ -760,10 +760,11 @@ fn a_reload_changes_the_log_and_is_recorded() {
     done(&moved, "Reloaded server configuration");
     visits(&server, 1);
     elsewhere.wait(|record| record["event"] == "connection");
-    assert_eq!(log.event("moved")["to"], elsewhere.path().display().to_string());
+    let moved = log.wait(|record| record["event"] == "moved");
+    assert_eq!(moved["to"], elsewhere.path().display().to_string());
     from("");
     server.wait_for_log("Reloaded: audit_log = off");
-    let stop = elsewhere.event("stop");
+    let stop = elsewhere.wait(|record| record["event"] == "stop");
     assert_eq!(stop["reason"], "audit_log was switched off");
     visits(&server, 1);
     let key = log.at("key").display().to_string();
