@@ -466,3 +466,6 @@ fn read_result(result: std::io::Result<usize>) -> Result<usize, CloseReason> {
         Err(_) => Err(CloseReason::ReadError),
     }
 }
+
+#[cfg(all(test, not(feature = "fips")))]
+mod tests;

@@ -24,6 +24,7 @@ pub use keys::{KEYS, Key, Support, distance};
 pub use log_format::LogFormat;
 pub use read::{Problem, Severity, advertise_error, go_duration, host_port, parse_duration};
 pub use reload::Refused;
+pub use tls::KEYS as TLS_KEYS;
 
 use self::audit_log::AuditLogOptions;
 use self::monitoring::MonitoringOptions;

@@ -27,6 +27,17 @@ fn every_supported_key_has_a_reader() {
 }
 
 #[test]
+fn every_key_of_a_tls_block_has_a_reader() {
+    for key in TLS_KEYS {
+        let text = format!("tls {{ {key}: 1 }}\n");
+        let document = conf::parse(&Text(text), "c").expect("parses");
+        for problem in Options::default().read(&document) {
+            assert!(!problem.text.contains("unknown field"), "{key}: {problem}");
+        }
+    }
+}
+
+#[test]
 fn unknown_keys_are_errors_with_a_suggestion() {
     assert_eq!(
         one_problem("port: 4222\nmax_paylod: 1"),

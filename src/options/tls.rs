@@ -154,10 +154,59 @@ fn choice<T: Copy>(entry: &Entry, words: &[(&str, T)]) -> Read<T> {
     })
 }
 
+/// Every key of a `tls {}` block. [`read_key`] takes no other, so it cannot know one that is not here.
+pub const KEYS: [&str; 40] = [
+    "allow_insecure_cipher_suites",
+    "ca_certs_match",
+    "ca_file",
+    "cert_file",
+    "cert_match",
+    "cert_match_by",
+    "cert_match_skip_invalid",
+    "cert_store",
+    "certificates",
+    "certs",
+    "cipher_suites",
+    "connection_rate_limit",
+    "crl_check",
+    "crl_dir",
+    "crl_file",
+    "crl_policy",
+    "curve_preferences",
+    "expired_peer",
+    "first",
+    "handshake_first",
+    "immediate",
+    "insecure",
+    "key_file",
+    "key_password_credential",
+    "key_password_env",
+    "key_password_file",
+    "map",
+    "map_and_verify",
+    "min_version",
+    "ocsp_peer",
+    "pinned_certs",
+    "pkcs12_file",
+    "revocation",
+    "server_names",
+    "session_tickets",
+    "session_timeout",
+    "timeout",
+    "verify",
+    "verify_and_map",
+    "verify_cert_and_check_known_urls",
+];
+
 fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Read<()> {
     let item = &entry.item;
     let at = |text: String| Problem::at(&entry.position, text);
+    let unknown =
+        |key| at(format!("error parsing tls config, unknown field {}", crate::log::quoted(key)));
     let key = entry.key.to_lowercase();
+    if !KEYS.contains(&key.as_str()) {
+        return if entry.is_variable { Ok(()) } else { Err(unknown(&key)) };
+    }
     let settings = &mut block.settings;
     match key.as_str() {
         "cert_file" => {
@@ -289,13 +338,7 @@ fn read_key(block: &mut Block, entry: &Entry, problems: &mut Vec<Problem>) -> Re
             }
         }
         "cert_match" | "ca_certs_match" | "cert_match_skip_invalid" => {}
-        _ if entry.is_variable => {}
-        _ => {
-            return Err(at(format!(
-                "error parsing tls config, unknown field {}",
-                crate::log::quoted(&key)
-            )));
-        }
+        _ => return Err(unknown(&key)),
     }
     Ok(())
 }
