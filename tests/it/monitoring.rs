@@ -254,3 +254,31 @@ fn an_audit_of_the_running_server_agrees_with_one_of_its_configuration() {
         assert_eq!(found, wanted, "{tls}");
     }
 }
+
+/// How often threads of this name were given a processor (proc_pid_schedstat(5), third number).
+#[cfg(target_os = "linux")]
+fn turns(server: &Server, name: &str) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let mut turns = 0;
+    for task in tasks {
+        let task = task.unwrap().path();
+        // Threads come and go.
+        let read = |file: &str| std::fs::read_to_string(task.join(file)).unwrap_or_default();
+        if read("comm").trim_end() == name {
+            turns += read("schedstat").split_whitespace().nth(2).map_or(0, |n| n.parse().unwrap());
+        }
+    }
+    turns
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn answers_are_made_beside_the_threads_of_messages() {
+    let server = Server::start(Kind::Natssl, "http: \"127.0.0.1:-1\"\n");
+    let before = turns(&server, "aside");
+    for _ in 0..20 {
+        get(&server, "/varz");
+    }
+    let aside = turns(&server, "aside") - before;
+    assert!(aside >= 20, "{aside} turns for 20 requests");
+}
