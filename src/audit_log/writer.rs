@@ -81,13 +81,12 @@ impl Writer {
     /// Until it is stopped, or nobody is left who could stop it.
     pub fn run(mut self) {
         loop {
-            self.wait();
+            let called = self.wait();
             let busy = !self.records.is_empty();
             // What came before an order belongs to what was before.
-            if self.log.is_some() {
-                self.settle();
-            }
-            loop {
+            self.settle();
+            if called {
+                self.server.trail.answer();
                 match self.orders.try_recv() {
                     Ok(Control::Follow(prepared, first)) => self.follow(*prepared, first),
                     Ok(Control::Reopen) => self.reopen(),
@@ -96,27 +95,27 @@ impl Writer {
                         let _ = done.send(());
                         return;
                     }
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
+                    // Orders are given before the call.
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
                 }
                 self.settle();
             }
             if self.log.is_none() {
                 self.records.clear();
             }
-            if busy {
+            if busy && !called {
                 self.rest();
             }
         }
     }
 
-    fn wait(&mut self) {
+    /// Until there are records, or an order: `true`.
+    fn wait(&mut self) -> bool {
         let trail = &self.server.trail;
-        if self.stuck {
-            trail.pause(AUDIT_RETRY);
-            return trail.answer();
+        if self.stuck && !trail.pause(AUDIT_RETRY) {
+            return false;
         }
-        trail.take(&mut self.records, self.log.as_ref().and_then(Log::patience));
+        trail.take(&mut self.records, self.log.as_ref().and_then(Log::patience))
     }
 
     /// After a write, so that the next one takes all that comes meanwhile; nobody wakes this thread.
@@ -195,11 +194,7 @@ impl Writer {
             self.server.trail.take(&mut self.records, Some(Duration::ZERO));
             return self.close("audit_log was switched off");
         };
-        match &self.log {
-            Some(_) => self.records.push_back(first),
-            // Somebody may have come in meanwhile.
-            None => self.records.push_front(first),
-        }
+        self.records.push_back(first);
         let Plan { options, sealer, journal, target } = plan;
         match (target, self.log.take()) {
             (Target::Same, Some(log)) => self.change(log, options, sealer, journal),

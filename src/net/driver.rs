@@ -37,7 +37,7 @@ const SLICES: usize = 64;
 const WRITE_ROUNDS: usize = 8;
 
 enum Event {
-    Check(PasswordCheck),
+    Check(Box<PasswordCheck>),
     Close(CloseReason),
 }
 
@@ -73,46 +73,55 @@ struct Driver<T> {
 }
 
 /// Runs a connection to its end.
-pub async fn run<T: AsyncRead + AsyncWrite + Unpin>(
+///
+/// Connections rest in this future: it holds the driver once (an `async fn` would hold its arguments
+/// a second time), and what is rare has a place on the heap while it lasts.
+pub fn run<T: AsyncRead + AsyncWrite + Unpin>(
     stream: Stream<T>,
     client: Client,
     server: Arc<Server>,
     ready: Ready,
-) -> CloseReason {
-    let sleep = Box::pin(tokio::time::sleep_until(client.deadline().into()));
-    let mut driver = Driver {
-        stream,
-        handle: Arc::clone(client.handle()),
-        client,
-        server,
-        writing: VecDeque::new(),
-        offset: 0,
-        written: 0,
-        blocked: None,
-        carry: Vec::new(),
-        need: 1,
-        stalled: Vec::new(),
-        stall_until: None,
-        close_by: None,
-        expiry: None,
-        sleep,
-    };
-    driver.expiry = driver.expiry(Instant::now());
-    let reason = loop {
-        match std::future::poll_fn(|cx| driver.poll(cx)).await {
-            Event::Close(reason) => break reason,
-            Event::Check(check) => driver.check(check, ready).await,
+) -> impl Future<Output = CloseReason> {
+    let mut driver = Driver::new(stream, client, server);
+    async move {
+        let reason = loop {
+            match std::future::poll_fn(|cx| driver.poll(cx)).await {
+                Event::Close(reason) => break reason,
+                Event::Check(check) => Box::pin(driver.check(check, ready)).await,
+            }
+        };
+        // Nobody may find the subscriptions of a connection that no longer writes.
+        driver.client.end();
+        if !reason.discards_output() {
+            Box::pin(driver.part(reason)).await;
         }
-    };
-    // Nobody may find the subscriptions of a connection that no longer writes.
-    driver.client.end();
-    if !reason.discards_output() {
-        driver.part(reason).await;
+        reason
     }
-    reason
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    fn new(stream: Stream<T>, client: Client, server: Arc<Server>) -> Self {
+        let mut driver = Self {
+            stream,
+            handle: Arc::clone(client.handle()),
+            sleep: Box::pin(tokio::time::sleep_until(client.deadline().into())),
+            client,
+            server,
+            writing: VecDeque::new(),
+            offset: 0,
+            written: 0,
+            blocked: None,
+            carry: Vec::new(),
+            need: 1,
+            stalled: Vec::new(),
+            stall_until: None,
+            close_by: None,
+            expiry: None,
+        };
+        driver.expiry = driver.expiry(Instant::now());
+        driver
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let now = Instant::now();
         let event = self.poll_bytes(cx, now);
@@ -129,7 +138,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             self.expiry = self.expiry(now);
             match then {
                 Then::Read => {}
-                Then::Check(check) => return Poll::Ready(Event::Check(check)),
+                Then::Check(check) => return Poll::Ready(Event::Check(Box::new(check))),
                 Then::Close(reason) => self.close(reason, now),
             }
         }
@@ -154,7 +163,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             };
             match then {
                 Then::Read => {}
-                Then::Check(check) => return Poll::Ready(Event::Check(check)),
+                Then::Check(check) => return Poll::Ready(Event::Check(Box::new(check))),
                 Then::Close(reason) => self.close(reason, now),
             }
             let stalled = self.client.take_stalled();
@@ -397,7 +406,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     /// Compares passwords; the slow kinds on the blocking pool.
-    async fn check(&mut self, check: PasswordCheck, ready: Ready) {
+    async fn check(&mut self, check: Box<PasswordCheck>, ready: Ready) {
         let (check, good) = if password::form(check.stored.expose()) == password::Form::Plain {
             let good = password::verify(ready, check.stored.expose(), check.given.expose());
             (check, good)
@@ -413,7 +422,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             }
         };
         let now = Instant::now();
-        if let Then::Close(reason) = self.client.checked(check, good, now) {
+        if let Then::Close(reason) = self.client.checked(*check, good, now) {
             return self.close(reason, now);
         }
         // What came behind CONNECT is served before the next read.
@@ -424,7 +433,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             self.carry = carry[step.consumed..].to_vec();
             match step.then {
                 Then::Read => {}
-                Then::Check(check) => Box::pin(self.check(check, ready)).await,
+                Then::Check(check) => Box::pin(self.check(Box::new(check), ready)).await,
                 Then::Close(reason) => self.close(reason, now),
             }
         } else {
@@ -442,9 +451,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
         let drain = async {
             let mut left = 64;
-            let mut scratch = [0; 4096];
             while left > 0 {
-                let n = std::future::poll_fn(|cx| self.stream.poll_fill(cx, &mut scratch)).await;
+                let n = std::future::poll_fn(|cx| {
+                    BUFFER.with_borrow_mut(|scratch| self.stream.poll_fill(cx, scratch))
+                });
+                let n = n.await;
                 if !matches!(n, Ok(1..)) {
                     break;
                 }

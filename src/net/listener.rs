@@ -112,7 +112,14 @@ impl Listener {
         }
     }
 
-    async fn connection(self: Arc<Self>, tcp: TcpStream, address: SocketAddr, arrived: Moment) {
+    /// A connection from its first byte to its last. What it holds while it rests is small: what
+    /// lasts only until it is established is on the heap (and, as [`driver::run`], no `async fn`).
+    fn connection(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        address: SocketAddr,
+        arrived: Moment,
+    ) -> impl Future<Output = ()> {
         let server = &self.server;
         // Messages are gathered before they are written; waiting for more would only add delay.
         let _ = tcp.set_nodelay(true);
@@ -128,31 +135,48 @@ impl Listener {
             "Client connection created"
         );
         let admitted = server.registry.add(&handle, options.max_connections);
-        let reason = match self.establish(Socket::new(tcp), &generation, &handle, admitted).await {
-            Ok(_) if self.is_overtaken(&generation, &handle).await => {
-                CloseReason::CertificateRefused
-            }
-            Ok(stream) => {
-                if !generation.auth.required() {
-                    server.record_accepted(&handle, "", Method::Open, Instant::now());
+        async move {
+            let server = &self.server;
+            let begun = Box::pin(self.begin(tcp, &generation, &handle, admitted));
+            let reason = match begun.await {
+                Ok(stream) => {
+                    if !generation.auth.required() {
+                        server.record_accepted(&handle, "", Method::Open, Instant::now());
+                    }
+                    let session = (Arc::clone(server), Arc::clone(&handle));
+                    let client = Client::new(session.0, generation, session.1, Instant::now());
+                    driver::run(stream, client, Arc::clone(server), self.ready).await
                 }
-                let session = (Arc::clone(server), Arc::clone(&handle));
-                let client = Client::new(session.0, generation, session.1, Instant::now());
-                driver::run(stream, client, Arc::clone(server), self.ready).await
-            }
-            Err(refused) => {
-                handle.outbound.close(refused.reason);
-                refused.reason
-            }
-        };
-        server.record_refused(&handle, reason, "", Instant::now());
-        server.registry.close(&handle, reason, now());
-        tracing::debug!(
-            event = "client.closed",
-            client = &*handle.label(),
-            reason = reason.to_string(),
-            "Client connection closed: {reason}"
-        );
+                Err(refused) => {
+                    handle.outbound.close(refused.reason);
+                    refused.reason
+                }
+            };
+            server.record_refused(&handle, reason, "", Instant::now());
+            server.registry.close(&handle, reason, now());
+            tracing::debug!(
+                event = "client.closed",
+                client = &*handle.label(),
+                reason = reason.to_string(),
+                "Client connection closed: {reason}"
+            );
+        }
+    }
+
+    /// What comes before the session, which may begin only under rules that still hold.
+    async fn begin(
+        &self,
+        tcp: TcpStream,
+        generation: &Generation,
+        handle: &Handle,
+        admitted: bool,
+    ) -> Result<Stream<TcpStream>, Refused> {
+        let socket = Socket::new(tcp);
+        let stream = self.establish(socket, generation, handle, admitted).await?;
+        if self.is_overtaken(generation, handle).await {
+            return Err(Refused { reason: CloseReason::CertificateRefused });
+        }
+        Ok(stream)
     }
 
     /// Up to the point where the client protocol begins. COMPAT: the order is nats-server's.
@@ -413,6 +437,17 @@ async fn write_all(stream: &mut Stream<TcpStream>, data: &[u8]) -> Result<(), Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn size_of_future<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand connections at rest have ten thousand of these.
+    #[test]
+    fn a_connection_at_rest_is_small() {
+        let size = size_of_future(Listener::connection);
+        assert!(size <= 1184, "{size} bytes");
+    }
 
     #[test]
     fn the_rate_limit_counts_per_window() {

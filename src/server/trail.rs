@@ -35,8 +35,8 @@ struct State {
     /// The last write failed.
     stuck: bool,
     lost: Option<Lost>,
-    /// Somebody has something else for the writer to do.
-    called: bool,
+    /// Somebody has something else for the writer to do, each after so many records of the queue.
+    calls: VecDeque<usize>,
     /// The writer waits for records.
     asleep: bool,
     /// Listeners that wait until they may accept.
@@ -127,12 +127,13 @@ impl Trail {
         Poll::Pending
     }
 
-    /// The writer's end: moves what there is into `records`. Waits up to `patience` if there is
-    /// nothing and nobody called.
-    pub fn take(&self, records: &mut VecDeque<Record>, patience: Option<Duration>) {
+    /// The writer's end: moves what there is into `records`, up to the next call; `true`: there is
+    /// one, to be answered before more is taken. Waits up to `patience` if there is nothing and
+    /// nobody called.
+    pub fn take(&self, records: &mut VecDeque<Record>, patience: Option<Duration>) -> bool {
         let mut state = self.lock();
         let idle = |state: &mut State| {
-            state.asleep = state.queue.is_empty() && !state.called;
+            state.asleep = state.queue.is_empty() && state.calls.is_empty();
             state.asleep
         };
         state = match patience {
@@ -142,40 +143,46 @@ impl Trail {
             }
             None => self.arrived.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
         };
-        (state.called, state.asleep) = (false, false);
-        records.extend(state.queue.drain(..));
+        state.asleep = false;
+        let before = state.calls.front().copied();
+        let count = before.unwrap_or(state.queue.len());
+        records.extend(state.queue.drain(..count));
+        state.calls.iter_mut().for_each(|call| *call -= count);
         let waiting = match state.holds_back() {
             true => Vec::new(),
             false => std::mem::take(&mut state.waiting),
         };
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
+        before.is_some()
     }
 
-    /// Has the writer look up, though there may be no record.
+    /// Has the writer look up once all records that came so far are taken.
     pub fn call(&self) {
-        self.lock().called = true;
+        let mut state = self.lock();
+        let after = state.queue.len();
+        state.calls.push_back(after);
+        drop(state);
         self.arrived.notify_one();
     }
 
-    /// The writer's end waits, but for a call, although there may be records. The call stays one
-    /// until [`Trail::take`] or [`Trail::answer`].
-    pub fn pause(&self, patience: Duration) {
-        let state = self.lock();
-        let quiet = |state: &mut State| !state.called;
-        drop(self.arrived.wait_timeout_while(state, patience, quiet));
+    /// The writer looks up.
+    pub fn answer(&self) {
+        self.lock().calls.pop_front();
+    }
+
+    /// The writer's end waits, but for a call, although there may be records. Was there a call?
+    pub fn pause(&self, patience: Duration) -> bool {
+        let quiet = |state: &mut State| state.calls.is_empty();
+        let waited = self.arrived.wait_timeout_while(self.lock(), patience, quiet);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// The same, but not past so many records that they are worth a write.
     pub fn gather(&self, patience: Duration) {
         let state = self.lock();
-        let few = |state: &mut State| !state.called && state.queue.len() < AUDIT_GATHERED;
+        let few = |state: &mut State| state.calls.is_empty() && state.queue.len() < AUDIT_GATHERED;
         drop(self.arrived.wait_timeout_while(state, patience, few));
-    }
-
-    /// The writer looks up.
-    pub fn answer(&self) {
-        self.lock().called = false;
     }
 
     /// The writer's end: can the log be written?
@@ -294,16 +301,38 @@ mod tests {
     #[test]
     fn a_call_ends_a_wait() {
         let trail = Trail::default();
+        let hour = Duration::from_secs(3600);
         trail.call();
         let mut records = VecDeque::new();
-        trail.take(&mut records, None);
-        trail.call();
-        trail.pause(Duration::from_secs(3600));
-        trail.take(&mut records, Some(Duration::from_secs(3600)));
-        trail.call();
+        assert!(trail.take(&mut records, None) && trail.pause(hour));
+        trail.gather(hour);
+        assert!(trail.take(&mut records, Some(hour)), "it was not answered");
         trail.answer();
-        trail.pause(Duration::from_millis(1));
+        assert!(!trail.pause(Duration::from_millis(1)));
+        assert!(!trail.take(&mut records, Some(Duration::from_millis(1))));
         assert!(records.is_empty());
+    }
+
+    #[test]
+    fn what_comes_after_a_call_is_taken_after_its_answer() {
+        let (trail, now) = (Trail::default(), Instant::now());
+        trail.follow(Some(WhenFull::Block));
+        let mut records = VecDeque::new();
+        let mut take = || {
+            records.clear();
+            (trail.take(&mut records, Some(Duration::ZERO)), records.len())
+        };
+        for count in [2, 0, 1] {
+            (0..count).for_each(|_| trail.push(record(now)));
+            trail.call();
+        }
+        (0..3).for_each(|_| trail.push(record(now)));
+        assert_eq!(take(), (true, 2));
+        assert_eq!(take(), (true, 0), "not before it is answered");
+        for (called, count) in [(true, 0), (true, 1), (false, 3)] {
+            trail.answer();
+            assert_eq!(take(), (called, count));
+        }
     }
 
     #[test]
