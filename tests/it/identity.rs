@@ -2,7 +2,7 @@
 
 use crate::common::names::{self, Names};
 use crate::common::pki::{self, Pair, Pki};
-use crate::common::raw::{End, Raw, TlsOptions};
+use crate::common::raw::{End, Raw, TlsOptions, pong};
 use crate::common::server::{Kind, Server};
 use openssl::ssl::SslVersion;
 use std::sync::Arc;
@@ -216,7 +216,6 @@ fn end(server: &Server, identity: Option<&Pair>) -> (String, Option<End>) {
     let options = TlsOptions { identity: identity.cloned(), ..TlsOptions::default() };
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send(format!("CONNECT {QUIET}\r\nPING\r\n"));
-    let pong = |bytes: &[u8]| bytes.ends_with(b"PONG\r\n").then_some(bytes.len());
     raw.read_until(crate::common::PATIENCE, pong);
     let text = String::from_utf8_lossy(&raw.take()).into_owned();
     (text, raw.end().cloned())

@@ -5,7 +5,7 @@ use crate::judge::{Exchange, Judge};
 use crate::run::{both, side_by_side};
 use crate::support::PATIENCE;
 use crate::support::pki::{Pair, Pki, pin, rsa_of};
-use crate::support::raw::{Raw, TlsOptions};
+use crate::support::raw::{self, Raw, TlsOptions};
 use crate::support::server::{Kind, Server};
 use openssl::ssl::SslVersion;
 use std::time::{Duration, Instant};
@@ -78,14 +78,14 @@ fn plain(server: &Server) -> Option<Raw> {
 
 fn pong(mut raw: Raw) -> Option<Raw> {
     raw.send(format!("{QUIET}PING\r\n"));
-    raw.read_until(PATIENCE, |bytes| bytes.ends_with(b"PONG\r\n").then_some(bytes.len()))?;
+    raw.read_until(PATIENCE, raw::pong)?;
     raw.take();
     Some(raw)
 }
 
 fn lives(raw: &mut Raw) -> bool {
     raw.send("PING\r\n");
-    raw.read_until(PATIENCE, |bytes| bytes.ends_with(b"PONG\r\n").then_some(bytes.len())).is_some()
+    raw.read_until(PATIENCE, raw::pong).is_some()
 }
 
 fn reload(server: &Server, config: &str, says: &str) {

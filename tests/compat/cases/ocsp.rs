@@ -8,7 +8,7 @@ use crate::support::PATIENCE;
 use crate::support::answer::{Answer, Says, now};
 use crate::support::faults::{FAULTS, fault};
 use crate::support::pki::{Pair, Pki};
-use crate::support::raw::{Raw, TlsOptions};
+use crate::support::raw::{Raw, TlsOptions, pong};
 use crate::support::responder::{Bad, Fault, Responder};
 use crate::support::server::{Kind, Server};
 use crate::support::staple::{self, greeted};
@@ -77,7 +77,6 @@ fn served(server: &Server, pair: &Pair) -> bool {
         return false;
     }
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
-    let pong = |bytes: &[u8]| bytes.ends_with(b"PONG\r\n").then_some(bytes.len());
     raw.read_until(PATIENCE, pong).is_some()
 }
 
