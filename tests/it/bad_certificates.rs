@@ -3,7 +3,7 @@
 
 use crate::common::names::{self, Names};
 use crate::common::pki::{self, Pair, Pki};
-use crate::common::raw::{End, Raw, TlsOptions};
+use crate::common::raw::{End, Raw, TlsOptions, pong};
 use crate::common::server::{Kind, Server};
 use openssl::hash::MessageDigest;
 use openssl::ssl::SslVersion;
@@ -17,7 +17,8 @@ fn config(cert: &Path, key: &Path, more: &str) -> String {
 }
 
 fn verifying(pki: &Pki, ca: &Path) -> Server {
-    let more = format!("ca_file: {ca:?}\nverify: true");
+    // Chains of a hundred take a while.
+    let more = format!("ca_file: {ca:?}\nverify: true\ntimeout: 10");
     Server::start(Kind::Natssl, &config(&pki.server.cert, &pki.server.key, &more))
 }
 
@@ -27,8 +28,6 @@ fn refused(server: &Server, pair: &Pair, version: SslVersion) -> Option<End> {
     let options = TlsOptions { weak: true, ..TlsOptions::version(version).identity(pair) };
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
-    let pong =
-        |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("PONG\r\n").then_some(bytes.len());
     match raw.read_until(crate::common::PATIENCE, pong) {
         Some(_) => None,
         None => Some(raw.end().cloned().expect("an end")),

@@ -6,6 +6,7 @@ use crate::common::raw::{Raw, TlsOptions};
 use crate::common::server::{Kind, Server};
 use openssl::ssl::SslVersion;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn connz(server: &Server, query: &str) -> Vec<Value> {
@@ -98,7 +99,7 @@ fn versions_and_suites_have_the_names_of_nats_server() {
 
 #[test]
 fn the_round_trip_is_measured_by_the_pings_of_the_server() {
-    let config = "http: \"127.0.0.1:-1\"\nping_interval: \"200ms\"\nping_max: 100\n";
+    let config = "http: \"127.0.0.1:-1\"\nping_interval: \"5s\"\n";
     let server = Server::start(Kind::Natssl, config);
     let mut raw = Raw::connect(server.addr());
     raw.expect_line();
@@ -112,7 +113,7 @@ fn the_round_trip_is_measured_by_the_pings_of_the_server() {
         let rtt = all[0]["rtt"].as_str().unwrap();
         let milliseconds = rtt.strip_suffix("ms").and_then(|n| n.parse::<f64>().ok());
         let seconds = rtt.strip_suffix('s').and_then(|n| n.parse::<f64>().ok());
-        milliseconds.is_some_and(|n| n >= 120.0) || seconds.is_some()
+        milliseconds.is_some_and(|n| n >= 120.0) || seconds.is_some_and(|n| n >= 0.12)
     });
 }
 
@@ -151,24 +152,29 @@ fn messages_go_on_while_many_connections_are_listed() {
     raw.expect_line();
     raw.send("CONNECT {\"verbose\":false}\r\nSUB x 1\r\n");
     raw.barrier();
-    std::thread::scope(|scope| {
+    // Odd while a listing is under way.
+    let listings = AtomicUsize::new(0);
+    let trips = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..20 {
+                listings.fetch_add(1, Ordering::SeqCst);
                 let all = connz(&server, "?subs=detail&limit=100000&auth=1&sort=bytes_to");
+                listings.fetch_add(1, Ordering::SeqCst);
                 assert_eq!(all.len(), CONNECTIONS + 1);
                 let page = connz(&server, "?limit=100&offset=450");
                 assert_eq!(page.len(), CONNECTIONS + 1 - 450);
             }
         });
-        let mut worst = Duration::ZERO;
+        let mut trips = 0;
         while !reader.is_finished() {
-            let start = Instant::now();
+            let before = listings.load(Ordering::SeqCst);
             raw.send("PUB x 2\r\nhi\r\n");
             raw.barrier();
-            worst = worst.max(start.elapsed());
+            trips += usize::from(before % 2 == 1 && listings.load(Ordering::SeqCst) == before);
         }
         reader.join().unwrap();
-        assert!(worst < Duration::from_secs(1), "{worst:?}");
+        trips
     });
+    assert!(trips >= 20, "{trips} messages came back within the 20 listings");
     drop(idle);
 }

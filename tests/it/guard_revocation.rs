@@ -2,10 +2,10 @@
 
 use crate::common::PATIENCE;
 use crate::common::answer::{Answer, Says, now};
-use crate::common::faults::fault;
+use crate::common::faults::client;
 use crate::common::pki::{Pair, Pki};
 use crate::common::raw::{Raw, TlsOptions};
-use crate::common::responder::{Bad, Fault};
+use crate::common::responder::Fault;
 use crate::common::server::{Kind, Server, Signal};
 use crate::ocsp_peer::config;
 use crate::revocation::{list, pem};
@@ -16,34 +16,10 @@ fn start(pki: &Pki, tls: &str, top: &str) -> Server {
     Server::start(Kind::Natssl, &config)
 }
 
-/// A client with this responder, which does that.
-fn client(pki: &Pki, name: &str, does: &str) -> (Pair, Bad) {
-    let bad = Bad::start(Fault::Closes);
-    let pair = pki.client_with_responder(name, &bad.url, None);
-    bad.turn(fault(does, pki, &pair.certificate()));
-    (pair, bad)
-}
-
 fn connect(server: &Server, pair: &Pair) -> Raw {
     let mut raw = Raw::connect(server.port_of("Starting https monitor on "));
     raw.start_tls(&TlsOptions::default().identity(pair));
     raw
-}
-
-/// The status of one request on a connection that stays open; `None`: it ended.
-fn ask(raw: &mut Raw) -> Option<u16> {
-    if !raw.send("GET /fipsz HTTP/1.1\r\nHost: a\r\n\r\n") {
-        return None;
-    }
-    let whole = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes).to_lowercase();
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let length = head.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
-        (body.len() >= length).then_some(bytes.len())
-    };
-    raw.read_until(PATIENCE, whole)?;
-    let answer = raw.take();
-    String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
 }
 
 #[test]
@@ -61,7 +37,7 @@ fn responders_are_asked_about_who_asks_monitoring() {
         ["good", "revoked", "closed"].map(|does| (does, client(&pki, &format!("m-{does}"), does)));
     for (does, (pair, _bad)) in [&good, &revoked, &silent] {
         let expected = (*does == "good").then_some(200);
-        assert_eq!(ask(&mut connect(&server, pair)), expected, "{does}: {}", server.log());
+        assert_eq!(connect(&server, pair).get("/fipsz"), expected, "{does}: {}", server.log());
     }
     server.wait_for_log("monitoring: TLS handshake error");
     // With the last records.
@@ -91,7 +67,7 @@ fn a_connection_that_is_kept_ends_at_the_revocation_of_its_certificate() {
     let server = start(&pki, "ocsp_peer { verify: true, refresh: 1 }", &top);
     let (pair, bad) = client(&pki, "m-kept", "good");
     let mut raw = connect(&server, &pair);
-    assert_eq!(ask(&mut raw), Some(200), "{}", server.log());
+    assert_eq!(raw.get("/fipsz"), Some(200), "{}", server.log());
     let leaf = pair.certificate();
     let revoked = Answer { says: Says::Revoked, this_update: now(), ..Answer::new(&pki, &leaf) };
     bad.turn(Fault::Says(revoked.der()));
@@ -99,11 +75,11 @@ fn a_connection_that_is_kept_ends_at_the_revocation_of_its_certificate() {
     bad.wait_asked(before + 1);
     // The answer is on its way into the server.
     let deadline = Instant::now() + PATIENCE;
-    while ask(&mut raw) == Some(200) {
+    while raw.get("/fipsz") == Some(200) {
         assert!(Instant::now() < deadline, "{}", server.log());
     }
-    assert_eq!(ask(&mut raw), Some(403), "{}", server.log());
-    assert_eq!(ask(&mut connect(&server, &pair)), None);
+    assert_eq!(raw.get("/fipsz"), Some(403), "{}", server.log());
+    assert_eq!(connect(&server, &pair).get("/fipsz"), None);
 }
 
 /// Lists that have the last word for clients of messages have it here.
@@ -118,7 +94,7 @@ fn lists_refuse_where_responders_leave_it_open() {
     for mode in ["crl", "ocsp_then_crl"] {
         let tls = format!("crl_file: {path:?}\nrevocation: {mode}");
         let server = start(&pki, &tls, "monitoring { verify: true }\nocsp_cache: false");
-        assert_eq!(ask(&mut connect(&server, &named)), None, "{mode}: {}", server.log());
-        assert_eq!(ask(&mut connect(&server, &other)), Some(200), "{mode}: {}", server.log());
+        assert_eq!(connect(&server, &named).get("/fipsz"), None, "{mode}: {}", server.log());
+        assert_eq!(connect(&server, &other).get("/fipsz"), Some(200), "{mode}: {}", server.log());
     }
 }

@@ -74,7 +74,7 @@ fn each_kind_of_name_is_a_user_with_its_permissions() {
         .chain(&legacy)
         .map(|name| format!("{{ user: \"{name}\", {limits} }}"))
         .collect();
-    let server = site.start(&users.join("\n"), "verify_and_map: true");
+    let server = site.start(&users.join("\n"), "verify_and_map: true\ntimeout: 10");
     let nobody = || Names::subject("CN=nobody");
     for (stem, names, hit) in [
         ("email", nobody().email("a@b.c"), "Using email found in cert for auth [\"a@b.c\"]"),
@@ -184,7 +184,7 @@ fn a_template_puts_two_fields_together_and_takes_no_separator_for_one() {
 fn a_certificate_with_thousands_of_names_is_served_soon() {
     let site = Site::new();
     let users: Vec<String> = (0..3000).map(|n| format!("{{ user: \"CN=u{n},O=x\" }}")).collect();
-    let server = site.start(&users.join("\n"), "verify_and_map: true");
+    let server = site.start(&users.join("\n"), "verify_and_map: true\ntimeout: 10");
     let mut names = Names::subject("CN=u2999,O=x");
     for n in 0..2000 {
         names = names.dns(&format!("name{n}.example.org"));
@@ -196,7 +196,7 @@ fn a_certificate_with_thousands_of_names_is_served_soon() {
 #[test]
 fn a_certificate_with_ten_thousand_names_is_refused_with_a_reason() {
     let site = Site::new();
-    let server = site.start("{ user: \"name1.example.org\" }", "verify_and_map: true");
+    let server = site.start("{ user: \"name1.example.org\" }", "verify_and_map: true\ntimeout: 10");
     let mut names = Names::subject("CN=x");
     for n in 0..10_000 {
         names = names.dns(&format!("name{n}.example.org"));

@@ -1,7 +1,7 @@
 //! Staples: who gets one, that it is always good, and what a responder's faults lead to.
 
 use crate::common::pki::{Pair, Pki};
-use crate::common::responder::{Bad, Fault, Responder, answer};
+use crate::common::responder::{Bad, Fault, NOBODY, Responder, answer};
 use crate::common::server::{Kind, Server};
 use crate::common::staple::{self, greeted};
 use openssl::ocsp::{OcspCertId, OcspCertStatus, OcspResponse};
@@ -53,8 +53,8 @@ pub fn says(pki: &Pki, pair: &Pair, der: &[u8]) -> OcspCertStatus {
 #[test]
 fn who_asks_gets_a_good_staple_by_mode() {
     let pki = Arc::new(Pki::new());
-    let plain = pki.server_with_responder("plain", "http://127.0.0.1:1", false);
-    let must = pki.server_with_responder("must", "http://127.0.0.1:1", true);
+    let plain = pki.server_with_responder("plain", NOBODY, false);
+    let must = pki.server_with_responder("must", NOBODY, true);
     let known = [(&plain.certificate(), false), (&must.certificate(), false)];
     let responder = Responder::start(&pki, &known);
     let url = format!("url: \"{}\"", responder.url);
@@ -108,9 +108,9 @@ fn the_responder_of_the_certificate_is_asked_and_the_answer_is_kept() {
 #[test]
 fn no_fault_of_a_responder_is_stapled_or_holds_anybody_up() {
     let pki = Arc::new(Pki::new());
-    let pair = pki.server_with_responder("faults", "http://127.0.0.1:1", true);
+    let pair = pki.server_with_responder("faults", NOBODY, true);
     let leaf = pair.certificate();
-    let other = pki.server_with_responder("another", "http://127.0.0.1:1", true).certificate();
+    let other = pki.server_with_responder("another", NOBODY, true).certificate();
     let middle = &pki.middle;
     let faults = [
         ("closes", Fault::Closes, "exhausted ocsp servers"),
@@ -152,7 +152,7 @@ fn no_fault_of_a_responder_is_stapled_or_holds_anybody_up() {
 #[test]
 fn a_silent_responder_costs_a_handshake_nothing_and_another_one_is_asked() {
     let pki = Arc::new(Pki::new());
-    let pair = pki.server_with_responder("silent", "http://127.0.0.1:1", true);
+    let pair = pki.server_with_responder("silent", NOBODY, true);
     let (dead, silent) = (Bad::start(Fault::Closes), Bad::start(Fault::Silent));
     let good = Responder::start(&pki, &[(&pair.certificate(), false)]);
     let ocsp = format!("ocsp {{ urls: [\"{}\", \"{}\"] }}", dead.url, good.url);
@@ -171,7 +171,7 @@ fn a_silent_responder_costs_a_handshake_nothing_and_another_one_is_asked() {
 #[test]
 fn a_revoked_certificate_is_told_and_with_strict_it_is_the_end() {
     let pki = Arc::new(Pki::new());
-    let pair = pki.server_with_responder("revoked", "http://127.0.0.1:1", true);
+    let pair = pki.server_with_responder("revoked", NOBODY, true);
     let responder = Responder::start(&pki, &[(&pair.certificate(), true)]);
     let url = &responder.url;
     let lenient = format!("ocsp {{ mode: must, url: \"{url}\" }}");
@@ -198,8 +198,7 @@ fn a_revoked_certificate_is_told_and_with_strict_it_is_the_end() {
 #[test]
 fn each_of_several_certificates_has_its_own_staple() {
     let pki = Arc::new(Pki::new());
-    let pairs =
-        ["one", "two"].map(|name| pki.server_with_responder(name, "http://127.0.0.1:1", true));
+    let pairs = ["one", "two"].map(|name| pki.server_with_responder(name, NOBODY, true));
     let certificates = pairs.each_ref().map(Pair::certificate);
     let known: Vec<_> = certificates.iter().map(|certificate| (certificate, false)).collect();
     let responder = Responder::start(&pki, &known);

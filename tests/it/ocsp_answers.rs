@@ -2,6 +2,7 @@
 
 use crate::common::answer::{Answer, Says, delegate, now};
 use crate::common::pki::Pki;
+use crate::common::responder::NOBODY;
 use natssl::tls::ocsp::{OcspError, Status, Subject};
 use openssl::x509::X509;
 
@@ -9,8 +10,8 @@ const DAY: i64 = 24 * 3600;
 
 fn setting() -> (Pki, X509) {
     let pki = Pki::new();
-    let pair = pki.server_with_responder("leaf", "http://127.0.0.1:1", true);
-    let leaf = X509::from_pem(&std::fs::read(&pair.cert).unwrap()).unwrap();
+    let pair = pki.server_with_responder("leaf", NOBODY, true);
+    let leaf = pair.certificate();
     (pki, leaf)
 }
 

@@ -4,7 +4,7 @@
 use crate::common::answer::{Answer, Says, delegate, now};
 use crate::common::faults::{FAULTS, fault};
 use crate::common::pki::{Pair, Pki};
-use crate::common::responder::{Bad, Fault};
+use crate::common::responder::{Bad, Fault, NOBODY};
 use crate::common::server::{Kind, Server};
 use crate::common::staple::{self, greeted};
 use crate::ocsp::config;
@@ -34,8 +34,7 @@ fn asker() -> Arc<Live> {
 
 fn trust(pki: &Pki) -> ServerTrust {
     let ready = natssl::tls::start().unwrap();
-    let ocsp_peer =
-        Some(PeerOcsp { ca_timeout: Duration::from_millis(500), ..PeerOcsp::default() });
+    let ocsp_peer = Some(PeerOcsp { ca_timeout: Duration::from_secs(2), ..PeerOcsp::default() });
     let ca_file = Some(pki.ca.clone());
     ServerTrust::load(ready, &Settings { ca_file, ocsp_peer, ..Settings::default() }).unwrap()
 }
@@ -111,7 +110,7 @@ async fn a_staple_that_counts_spares_the_question_and_another_one_does_not() {
 #[test]
 fn servers_of_a_mesh_demand_a_good_staple_of_each_other() {
     let pki = Pki::new();
-    let pair = pki.server_with_responder("mesh", "http://127.0.0.1:1", false);
+    let pair = pki.server_with_responder("mesh", NOBODY, false);
     let leaf = pair.certificate();
     let seen = dial(&serve(&pki, &pair, None));
     let links = trust(&pki).links(&seen).unwrap();

@@ -6,9 +6,10 @@ use crate::common::answer::{Answer, Says, delegate, now};
 use crate::common::faults::{FAULTS, fault};
 use crate::common::pki::{Pair, Pki};
 use crate::common::raw::{Raw, TlsOptions, pong};
-use crate::common::responder::{Bad, Fault, Responder};
+use crate::common::responder::{Bad, Fault, Gate, Responder};
 use crate::common::server::{Kind, Server};
 use openssl::ssl::SslVersion;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,6 @@ fn connect(server: &Server, pair: &Pair, version: SslVersion) -> Result<Raw, Str
     let (mut raw, _) =
         Raw::connect_tls(server.addr(), &TlsOptions::version(version).identity(pair));
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
-    let pong =
-        |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("PONG\r\n").then_some(bytes.len());
     match raw.read_until(PATIENCE, pong) {
         Some(_) => Ok(raw),
         None => Err(String::from_utf8_lossy(raw.received()).into_owned()),
@@ -130,7 +129,7 @@ fn a_revoked_intermediate_refuses_a_good_leaf() {
 #[test]
 fn all_faults_of_a_responder_by_three_policies() {
     let pki = Pki::new();
-    let fast = "verify: true, ca_timeout: \"500ms\"";
+    let fast = "verify: true, ca_timeout: \"2s\"";
     let peer = |more: &str| start(&pki, &format!("ocsp_peer {{ {fast}{more} }}"), "");
     let strict = peer("");
     let lenient = peer(", allow_when_ca_unreachable: true");
@@ -144,7 +143,7 @@ fn all_faults_of_a_responder_by_three_policies() {
         bad.turn(fault(name, &pki, &pair.certificate()));
         let started = Instant::now();
         assert!(!served(&strict, &pair), "{name}: {}", strict.log());
-        assert!(started.elapsed() < Duration::from_secs(5), "{name} took {:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENCE, "{name} took {:?}", started.elapsed());
         assert_eq!(served(&lenient, &pair), on_the_way, "{name}: {}", lenient.log());
         assert!(served(&warning, &pair), "{name}: {}", warning.log());
         // Nothing of it is remembered as good, and others are served as before.
@@ -235,15 +234,15 @@ fn an_answer_without_an_end_counts_as_long_as_the_key_says() {
     let leaf = pair.certificate();
     let answer = || Answer { this_update: now(), next_update: None, ..Answer::new(&pki, &leaf) };
     let peer =
-        "ocsp_peer { verify: true, allowed_clockskew: 0, cache_ttl_when_next_update_unset: 2 }";
+        "ocsp_peer { verify: true, allowed_clockskew: 0, cache_ttl_when_next_update_unset: 4 }";
     let server = start(&pki, peer, "");
     bad.turn(Fault::Says(answer().der()));
     assert!(served(&server, &pair), "{}", server.log());
     let first = bad.asked();
     assert!(served(&server, &pair));
     assert_eq!(bad.asked(), first, "remembered");
-    // The two seconds run out: only the clock brings that.
-    std::thread::sleep(Duration::from_millis(3100));
+    // The four seconds run out: only the clock brings that.
+    std::thread::sleep(Duration::from_millis(5100));
     bad.turn(Fault::Says(answer().der()));
     assert!(served(&server, &pair));
     assert!(bad.asked() > first, "asked again");
@@ -271,10 +270,10 @@ fn handshakes_with_one_certificate_share_a_question_and_hold_nobody_up() {
     let pki = Pki::new();
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("slow", &bad.url, None);
-    let time = Duration::from_secs(2);
-    bad.turn(Fault::Late(time, Answer::new(&pki, &pair.certificate()).der()));
-    let server = start(&pki, "ocsp_peer { verify: true, ca_timeout: 8 }", "");
-    let started = Instant::now();
+    let gate = Arc::new(Gate::default());
+    let answer = Answer::new(&pki, &pair.certificate()).der();
+    bad.turn(Fault::Gated(Arc::clone(&gate), answer));
+    let server = start(&pki, "ocsp_peer { verify: true, ca_timeout: 60 }", "");
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| served(&server, &pair))).collect();
         bad.wait_asked(1);
@@ -282,7 +281,7 @@ fn handshakes_with_one_certificate_share_a_question_and_hold_nobody_up() {
         for _ in 0..20 {
             assert!(served(&server, &pki.client));
         }
-        assert!(started.elapsed() < time, "the others waited: {:?}", started.elapsed());
+        gate.open();
         assert!(waiting.into_iter().all(|one| one.join().unwrap()), "{}", server.log());
     });
     assert_eq!(bad.asked(), 1, "one question for all");
@@ -303,10 +302,8 @@ fn a_connected_peer_is_closed_when_it_is_revoked_and_a_good_one_stays() {
     let two = tlsz(&server);
     assert_eq!(two["ocsp_peers"]["watched"], 2, "{two}");
     responder.says(&[(&good, false), (&bad, true)]);
-    let revoked = Instant::now();
     let (told, _) = lost.read_to_close();
     assert!(String::from_utf8_lossy(&told).contains("-ERR 'TLS Certificate No Longer Accepted'"));
-    assert!(revoked.elapsed() < Duration::from_secs(6), "{:?}", revoked.elapsed());
     server.wait_for_log("certificate revoked, says its OCSP responder (CN=goes");
     kept.send("PING\r\n");
     assert!(kept.expect_line().starts_with("PONG"));
@@ -340,9 +337,9 @@ fn a_responder_that_is_down_closes_nobody() {
     let bad = Bad::start(Fault::Closes);
     let pair = pki.client_with_responder("connected", &bad.url, None);
     let leaf = pair.certificate();
+    let server = start(&pki, "ocsp_peer { verify: true, allowed_clockskew: 0, refresh: 1 }", "");
     let short = Answer { next_update: Some(now() + 3), ..Answer::new(&pki, &leaf) };
     bad.turn(Fault::Says(short.der()));
-    let server = start(&pki, "ocsp_peer { verify: true, allowed_clockskew: 0, refresh: 1 }", "");
     let mut raw = connect(&server, &pair, SslVersion::TLS1_3).unwrap();
     bad.turn(Fault::Closes);
     server.wait_for_log("OCSP status of connected peer [CN=connected");

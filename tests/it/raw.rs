@@ -86,6 +86,7 @@ fn the_connection_limit_tells_why() {
 fn silence_ends_in_an_authentication_timeout_or_a_stale_connection() {
     let server = Server::start("authorization { token: t, timeout: 0.2 }");
     assert_eq!(transcript(&server, b""), "-ERR 'Authentication Timeout'\r\n");
+    let server = Server::start("authorization { token: t }");
     assert_eq!(transcript(&server, b"PING\r\n"), "-ERR 'Authorization Violation'\r\n");
     let server = Server::start("ping_interval: \"100ms\"\nping_max: 1\n");
     assert_eq!(transcript(&server, b""), "PING\r\n-ERR 'Stale Connection'\r\n");

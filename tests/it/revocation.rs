@@ -3,7 +3,7 @@
 use crate::common::PATIENCE;
 use crate::common::names::tlv;
 use crate::common::pki::{Issuer, Pair, Pki};
-use crate::common::raw::{End, Raw, TlsOptions};
+use crate::common::raw::{End, Raw, TlsOptions, pong};
 use crate::common::server::{Kind, Server};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
@@ -125,8 +125,6 @@ pub fn comes_in(server: &Server, identity: &Pair, version: SslVersion) -> Result
     let options = TlsOptions::version(version).identity(identity);
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
-    let pong =
-        |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("PONG\r\n").then_some(bytes.len());
     match raw.read_until(PATIENCE, pong) {
         Some(_) => {
             raw.take();
@@ -465,9 +463,9 @@ fn another_ca_closes_the_live_connections_of_the_one_before() {
 #[test]
 fn a_connection_may_end_with_its_certificate() {
     let site = Site::new();
-    let soon = site.pki.client_until("short", jiff::Timestamp::now().as_second() + 3);
     let closing = Server::start(Kind::Natssl, &site.config("expired_peer: close"));
     let keeping = Server::start(Kind::Natssl, &site.config(""));
+    let soon = site.pki.client_until("short", jiff::Timestamp::now().as_second() + 5);
     let mut ends = comes_in(&closing, &soon, SslVersion::TLS1_3).ok().unwrap();
     let mut stays = comes_in(&keeping, &soon, SslVersion::TLS1_3).ok().unwrap();
     ends.read_until(PATIENCE, |_| None);

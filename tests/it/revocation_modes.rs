@@ -1,9 +1,9 @@
 //! Lists and responders together: who decides, for every pair of what they say.
 
 use crate::common::PATIENCE;
-use crate::common::faults::fault;
+use crate::common::faults::client;
 use crate::common::pki::{Pair, Pki};
-use crate::common::raw::{Raw, TlsOptions};
+use crate::common::raw::{Raw, TlsOptions, pong};
 use crate::common::responder::{Bad, Fault};
 use crate::common::server::{Kind, Server};
 use crate::ocsp_peer::config;
@@ -18,8 +18,6 @@ fn served(server: &Server, pair: &Pair) -> Option<Raw> {
     let options = TlsOptions::version(SslVersion::TLS1_3).identity(pair);
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
-    let pong =
-        |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("PONG\r\n").then_some(bytes.len());
     let end = raw.read_until(PATIENCE, pong)?;
     raw.take();
     (end > 0).then_some(raw)
@@ -35,16 +33,9 @@ impl Clients {
     fn new(pki: &Pki, does: &str) -> Self {
         let pairs: Vec<_> = LISTS
             .iter()
-            .map(|list| {
-                let bad = Bad::start(Fault::Closes);
-                let pair = pki.client_with_responder(&format!("{does}-{list}"), &bad.url, None);
-                match does {
-                    "no-responder" => (pki.client.clone(), bad),
-                    does => {
-                        bad.turn(fault(does, pki, &pair.certificate()));
-                        (pair, bad)
-                    }
-                }
+            .map(|list| match does {
+                "no-responder" => (pki.client.clone(), Bad::start(Fault::Closes)),
+                does => client(pki, &format!("{does}-{list}"), does),
             })
             .collect();
         let put = |(list_says, (pair, _)): (&&str, &(Pair, Bad))| {
@@ -106,14 +97,8 @@ fn the_decision_table_holds() {
 #[test]
 fn lists_decide_for_live_connections_what_responders_leave_open() {
     let pki = Pki::new();
-    let make = |name: &str, does: &str| {
-        let bad = Bad::start(Fault::Closes);
-        let pair = pki.client_with_responder(name, &bad.url, None);
-        bad.turn(fault(does, &pki, &pair.certificate()));
-        (pair, bad)
-    };
-    let (known, _a) = make("known-good", "good");
-    let (open, _b) = make("left-open", "unknown");
+    let (known, _a) = client(&pki, "known-good", "good");
+    let (open, _b) = client(&pki, "left-open", "unknown");
     let path = pki.dir().join("live.crl");
     let write = |revoked: &[&openssl::x509::X509]| {
         let part = pki.dir().join("live.part");

@@ -2,6 +2,7 @@
 //! leaves the process. A word that is planted is never a word of the program.
 
 use crate::common::server::{Kind, Refusal, Server, Signal};
+use crate::common::staple::greeted;
 use crate::support::{PATIENCE, Pki};
 use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12;
@@ -133,35 +134,29 @@ const SAID: &[&str] = &[
     "CONNECT {\"user\":\"plain\",\"pass\":\"pl4nt-password\"}\r\nCONNECT {\"user\":\"plain\",\"pass\":\"pl4nt-again\"}\r\nZZZ\r\n",
 ];
 
+/// Says this, and what ends any connection; returns all that came.
 fn say(stream: &mut (impl Read + Write), text: &str) -> String {
-    let _ = stream.write_all(text.as_bytes());
+    let _ = stream.write_all(format!("{text}ZZZ\r\n").as_bytes());
     let mut seen = Vec::new();
     let _ = stream.read_to_end(&mut seen);
     String::from_utf8_lossy(&seen).into_owned()
-}
-
-fn connect(server: &Server) -> TcpStream {
-    let tcp = TcpStream::connect(server.addr()).unwrap();
-    // Of those that get in, the end is not waited for.
-    tcp.set_read_timeout(Some(std::time::Duration::from_millis(400))).unwrap();
-    tcp
 }
 
 /// With `arguments` as the server's own.
 fn plant(config: &str, pki: &Pki, arguments: &[&str]) -> Server {
     let server = Server::start_with(Kind::Natssl, config, arguments);
     for said in SAID {
-        clean(&format!("the answer to {said:?}"), &say(&mut connect(&server), said));
+        clean(&format!("the answer to {said:?}"), &say(&mut greeted(server.addr()), said));
     }
     // In pieces, and over a line that is too long.
-    let mut slow = connect(&server);
+    let mut slow = greeted(server.addr());
     for piece in ["CONNECT {\"pass\":\"pl4", "nt-pieces\",\"user\":\"plain\"}\r", "\n"] {
         slow.write_all(piece.as_bytes()).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
     clean("the answer to pieces", &say(&mut slow, "PING\r\n"));
     let long = format!("CONNECT {{\"pass\":\"pl4nt-long{}\"}}\r\n", "x".repeat(8192));
-    clean("the answer to a long line", &say(&mut connect(&server), &long));
+    clean("the answer to a long line", &say(&mut greeted(server.addr()), &long));
     if config.contains("tls {") {
         let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
         connector.set_ca_file(pki.path("ca-cert.pem")).unwrap();
@@ -173,22 +168,11 @@ fn plant(config: &str, pki: &Pki, arguments: &[&str]) -> Server {
             .unwrap();
         let connector = connector.build();
         for said in &SAID[..5] {
-            let mut tcp = connect(&server);
-            // INFO in clear.
-            while tcp.read(&mut [0]).is_ok_and(|n| n == 1) && !ends_line(&tcp) {}
-            let mut tls = connector.connect("localhost", tcp).unwrap();
+            let mut tls = connector.connect("localhost", greeted(server.addr())).unwrap();
             clean(&format!("the answer to {said:?} in TLS"), &say(&mut tls, said));
         }
     }
     server
-}
-
-/// Is nothing more to be read at the moment?
-fn ends_line(tcp: &TcpStream) -> bool {
-    tcp.set_nonblocking(true).unwrap();
-    let nothing = tcp.peek(&mut [0]).is_err();
-    tcp.set_nonblocking(false).unwrap();
-    nothing
 }
 
 fn look_at_monitoring(server: &Server) {

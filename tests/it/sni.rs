@@ -2,7 +2,7 @@
 
 use crate::common::names::{self, Names};
 use crate::common::pki::{Pair, Pki};
-use crate::common::raw::{End, Raw, TlsOptions};
+use crate::common::raw::{End, Raw, TlsOptions, pong};
 use crate::common::server::{Kind, Server};
 use crate::common::{PATIENCE, pki};
 use crate::resumption::Client;
@@ -47,8 +47,6 @@ fn comes_in(
     options.name = Some(name.to_owned()).filter(|name| !name.is_empty());
     let (mut raw, _) = Raw::connect_tls(server.addr(), &options);
     raw.send("CONNECT {\"verbose\":false}\r\nPING\r\n");
-    let pong =
-        |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("PONG\r\n").then_some(bytes.len());
     match raw.read_until(PATIENCE, pong) {
         Some(_) => Ok(raw),
         None => Err(raw.end().cloned()),
@@ -202,22 +200,13 @@ fn changes_reach_live_connections_of_their_name_only() {
     let pinned = |cert: &std::path::Path| {
         format!("{{ names: pinned.example.org, pinned_certs: [\"{}\"] }}", pki::pin(cert))
     };
+    let from = server.log_len();
     server.reload(&site.config("verify: true", &pinned(&site.pki.client.cert)));
-    let mut pin = loop {
-        // Only a name that is known has pins; until then any key will do.
-        match comes_in(
-            &server,
-            "pinned.example.org",
-            Some(&site.pki.client_rsa),
-            SslVersion::TLS1_3,
-        ) {
-            Ok(_) => std::thread::yield_now(),
-            Err(_) => {
-                let name = "pinned.example.org";
-                break comes_in(&server, name, client, SslVersion::TLS1_3).unwrap();
-            }
-        }
-    };
+    server.log_since(from, "Reloaded server configuration");
+    let name = "pinned.example.org";
+    let other = comes_in(&server, name, Some(&site.pki.client_rsa), SslVersion::TLS1_3);
+    assert!(other.is_err(), "only its own key will do");
+    let mut pin = comes_in(&server, name, client, SslVersion::TLS1_3).unwrap();
     pin.take();
     let from = server.log_len();
     server.reload(&site.config("verify: true", &pinned(&site.pki.client_rsa.cert)));

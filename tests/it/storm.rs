@@ -51,6 +51,7 @@ fn a_revoked_client_is_out_within_a_second_and_nobody_else() {
     for other in &mut connections {
         assert!(answers(other));
     }
+    server.wait_for_log("no longer accepted");
     assert_eq!(server.logged("no longer accepted"), 1);
 }
 

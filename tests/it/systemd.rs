@@ -118,14 +118,14 @@ fn the_watchdog_hears_of_a_service_that_lives() {
     let name = format!("natssl-it-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
     let socket = UnixDatagram::bind_addr(&address).unwrap();
+    let start = Instant::now();
     let service = Service::start(socket, &format!("@{name}"), CONFIG, 400_000);
     assert!(service.next().starts_with("READY=1\n"));
-    let start = Instant::now();
-    for _ in 0..4 {
+    for _ in 0..10 {
         service.wait_for("WATCHDOG=1");
     }
-    // The first at once, then every half of 400 ms, not much more often.
-    assert!(start.elapsed().as_millis() >= 500, "{:?}", start.elapsed());
+    // The first at once, then every half of 400 ms, not more often.
+    assert!(start.elapsed().as_millis() >= 1600, "{:?}", start.elapsed());
     service.signal(Signal::STOP);
     let stat = format!("/proc/{}/stat", service.child.id());
     let stopped = || std::fs::read_to_string(&stat).unwrap().contains(") T ");

@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use openssl::ssl::{Ssl, SslContext, SslFiletype, SslMethod, SslVerifyMode, SslVersion};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 use tokio::time::timeout;
 
 fn options(pki: &Pki) -> ConnectOptions {
@@ -181,7 +182,7 @@ fn plaintext_on_a_tls_port_gets_nothing_and_is_named_in_the_log() {
 #[test]
 fn a_half_open_handshake_times_out_and_disturbs_nobody() {
     let pki = Pki::new();
-    let mut server = Server::start(&pki.block("timeout: 0.3"));
+    let mut server = Server::start(&pki.block("timeout: 2"));
     let mut half = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     half.set_read_timeout(Some(PATIENCE)).unwrap();
     half.write_all(&[22, 3, 1, 2, 0, 1]).unwrap();
@@ -197,13 +198,21 @@ fn the_rate_limit_turns_away_with_its_text() {
     let pki = Pki::new();
     let mut server = Server::start(&pki.block("connection_rate_limit: 2"));
     let context = context(&pki, SslVersion::TLS1_3, None);
-    assert!(ping(&server, &context).is_ok() && ping(&server, &context).is_ok());
-    let mut tcp = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut text = String::new();
-    let _ = tcp.read_to_string(&mut text);
-    assert!(text.contains("-ERR 'Connection throttling is active. Please try again later.'"));
-    server.wait_for("Rejected 1 connections due to TLS rate limiting");
+    assert!(ping(&server, &context).is_ok());
+    // Windows are a second long: sooner or later three fall into one.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let _ = (ping(&server, &context), ping(&server, &context));
+        let mut tcp = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut text = String::new();
+        let _ = tcp.read_to_string(&mut text);
+        if text.contains("-ERR 'Connection throttling is active. Please try again later.'") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "nobody was turned away: {text}");
+    }
+    server.wait_for(" connections due to TLS rate limiting");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a responder can do wrong, each by its name.
 
 use super::answer::{Answer, Says, delegate, now};
-use super::pki::Pki;
-use super::responder::Fault;
+use super::pki::{Pair, Pki};
+use super::responder::{Bad, Fault};
 use openssl::x509::X509;
 use std::time::Duration;
 
@@ -57,4 +57,12 @@ pub fn fault(name: &str, pki: &Pki, leaf: &X509) -> Fault {
         "unknown" => says(Answer { says: Says::Unknown, ..plain() }),
         other => panic!("no fault {other}"),
     }
+}
+
+/// A client of the root, and its responder, which does this when it is asked about it.
+pub fn client(pki: &Pki, name: &str, does: &str) -> (Pair, Bad) {
+    let bad = Bad::start(Fault::Closes);
+    let pair = pki.client_with_responder(name, &bad.url, None);
+    bad.turn(fault(does, pki, &pair.certificate()));
+    (pair, bad)
 }

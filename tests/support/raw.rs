@@ -347,6 +347,23 @@ impl Raw {
         all
     }
 
+    /// The status of one HTTP request on a connection that stays open; `None`: it ended.
+    pub fn get(&mut self, page: &str) -> Option<u16> {
+        if !self.send(format!("GET {page} HTTP/1.1\r\nHost: a\r\n\r\n")) {
+            return None;
+        }
+        let whole = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).to_lowercase();
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let length =
+                head.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
+            (body.len() >= length).then_some(bytes.len())
+        };
+        self.read_until(PATIENCE, whole)?;
+        let answer = self.take();
+        String::from_utf8_lossy(&answer).split(' ').nth(1)?.parse().ok()
+    }
+
     /// Reads until nothing came for this long. For silence itself; prefer `barrier`.
     pub fn read_until_quiet(&mut self, quiet: Duration) -> Vec<u8> {
         while self.read(Instant::now() + quiet).is_some_and(|n| n > 0) {}

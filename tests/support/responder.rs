@@ -130,6 +130,9 @@ pub fn answer(pki: &Pki, subject: &X509, signer: &Issuer) -> Vec<u8> {
     std::fs::read(path.join("answer.der")).unwrap()
 }
 
+/// Nothing listens on this port.
+pub const NOBODY: &str = "http://127.0.0.1:1";
+
 /// What a bad responder does with every request.
 #[derive(Clone)]
 pub enum Fault {
@@ -142,12 +145,29 @@ pub enum Fault {
     Says(Vec<u8>),
     /// The same, but only after this time.
     Late(std::time::Duration, Vec<u8>),
+    /// The same, but only once this gate is open.
+    Gated(Arc<Gate>, Vec<u8>),
     /// The octets as the answer to this method, status 400 to any other.
     Only(&'static str, Vec<u8>),
     /// Sends the question there, with this status.
     Elsewhere(u16, String),
     /// Octets without end.
     Endless,
+}
+
+/// Holds answers back until it is opened.
+#[derive(Default)]
+pub struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    pub fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    fn pass(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap());
+    }
 }
 
 /// How often a responder was connected to.
@@ -225,6 +245,10 @@ fn serve(mut stream: TcpStream, fault: &Fault) {
         Fault::Only(..) => head("400 Bad Request", 0).into_bytes(),
         Fault::Late(time, answer) => {
             std::thread::sleep(*time);
+            [head("200 OK", answer.len()).as_bytes(), answer].concat()
+        }
+        Fault::Gated(gate, answer) => {
+            gate.pass();
             [head("200 OK", answer.len()).as_bytes(), answer].concat()
         }
         Fault::Endless => head("200 OK", usize::MAX >> 8).into_bytes(),

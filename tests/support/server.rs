@@ -188,7 +188,11 @@ impl Server {
 
     /// Lines from number `from` on, up to the first that holds this text; waits for it.
     pub fn log_since(&self, from: usize, text: &str) -> Vec<String> {
-        let deadline = Instant::now() + PATIENCE;
+        self.log_since_within(from, text, PATIENCE)
+    }
+
+    pub fn log_since_within(&self, from: usize, text: &str, patience: Duration) -> Vec<String> {
+        let deadline = Instant::now() + patience;
         let mut lines = self.log.lines.lock().expect("log lock");
         loop {
             let new = lines.all.get(from..).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::judge::{Exchange, Judge};
 use crate::run::{both, side_by_side};
 use crate::support::PATIENCE;
 use crate::support::answer::{Answer, Says, now};
-use crate::support::faults::{FAULTS, fault};
+use crate::support::faults::{self, FAULTS, fault};
 use crate::support::pki::{Pair, Pki};
 use crate::support::raw::{Raw, TlsOptions, pong};
 use crate::support::responder::{Bad, Fault, Responder};
@@ -86,10 +86,7 @@ fn says(server: &Server, what: &str, pair: &Pair) -> String {
 
 /// A client of the root, and a responder that does this when it is asked about it.
 fn client(pki: &Pki, kind: Kind, name: &str, does: &str) -> (Pair, Bad) {
-    let bad = Bad::start(Fault::Closes);
-    let pair = pki.client_with_responder(&unique(&format!("{name}-{kind:?}")), &bad.url, None);
-    bad.turn(fault(does, pki, &pair.certificate()));
-    (pair, bad)
+    faults::client(pki, &unique(&format!("{name}-{kind:?}")), does)
 }
 
 /// Scenarios run side by side, and files have one name each.
