@@ -6,6 +6,7 @@
 Versions, cipher suites and groups must be the same sets, for each configuration. The hybrid groups
 are left out: this scanner does not know them.
 """
+import contextlib
 import json
 import pathlib
 import re
@@ -28,8 +29,9 @@ VERSIONS = {"ssl_2_0": "SSL 2.0", "ssl_3_0": "SSL 3.0", "tls_1_0": "1.0", "tls_1
 GROUPS = {"secp256r1": "CurveP256", "secp384r1": "CurveP384", "secp521r1": "CurveP521"}
 
 
-def start(natssl, folder, tls):
-    """The server, its port, and that of its monitoring."""
+@contextlib.contextmanager
+def running(natssl, folder, tls):
+    """A server while it is needed: its port, and that of its monitoring."""
     config, log = folder / "scan.conf", folder / "log"
     config.write_text(
         'listen: "127.0.0.1:-1"\nhttp: "127.0.0.1:-1"\n'
@@ -39,18 +41,21 @@ def start(natssl, folder, tls):
     )
     with open(log, "w", encoding="utf-8") as out:
         server = subprocess.Popen([natssl, "-c", config.name], cwd=folder, stdout=out, stderr=out)
-    end = time.monotonic() + PATIENCE
-    while "Server is ready" not in (said := log.read_text()):
-        if server.poll() is not None or time.monotonic() > end:
-            server.kill()
-            sys.exit(f"compare.py: the server does not start:\n{said}")
-        time.sleep(0.02)  # the file has no event
-    ports = [re.search(f"{what} on 127.0.0.1:(\\d+)", said) for what in ("client connections", "http monitor")]
-    return server, *(int(port.group(1)) for port in ports)
+    try:
+        end = time.monotonic() + PATIENCE
+        while "Server is ready" not in (said := log.read_text()):
+            if server.poll() is not None or time.monotonic() > end:
+                sys.exit(f"compare.py: the server does not start:\n{said}")
+            time.sleep(0.02)  # the file has no event
+        ports = [re.search(f"{what} on 127.0.0.1:(\\d+)", said) for what in ("client connections", "http monitor")]
+        yield [int(port.group(1)) for port in ports]
+    finally:
+        server.kill()
+        server.wait()
 
 
 def scanned(sslyze, folder, port):
-    """Versions, suites and groups as sslyze finds them; no groups: it could not tell."""
+    """Versions, suites and groups as sslyze finds them."""
     report = folder / "report.json"
     command = [sslyze, f"--json_out={report}", "--quiet", "--mozilla_config", "disable", "--elliptic_curves"]
     command += ["--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", f"localhost:{port}"]
@@ -80,15 +85,13 @@ def said(monitor):
 
 def differences(outside, inside):
     for what in ("versions", "suites", "groups"):
-        if what == "groups" and not outside[what]:
-            continue
         for only, where in ((outside[what] - inside[what], "sslyze"), (inside[what] - outside[what], "/tlsz")):
             if only:
                 yield f"{what}: {', '.join(sorted(only))} only in {where}"
 
 
 def main(natssl, sslyze):
-    natssl, failed, groups_seen = pathlib.Path(natssl).resolve(), False, 0
+    natssl, failed = pathlib.Path(natssl).resolve(), False
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         make = lambda *words: subprocess.run([natssl, "pki", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -96,23 +99,17 @@ def main(natssl, sslyze):
         make("server", "ec", "localhost", "--key", "p256")
         make("server", "rsa", "localhost", "--key", "rsa2048")
         for title, tls in CONFIGURATIONS.items():
-            server, port, monitor = start(natssl, folder, tls)
-            try:
+            with running(natssl, folder, tls) as (port, monitor):
                 outside, inside = scanned(sslyze, folder, port), said(monitor)
-            finally:
-                server.terminate()
-                server.wait(PATIENCE)
             found = list(differences(outside, inside))
-            groups_seen += bool(outside["groups"])
             # A comparison that could not fail would say nothing.
-            for what in ("versions", "suites"):
+            for what in ("versions", "suites", "groups"):
                 changed = {**inside, what: inside[what] | {"none such"}}
                 assert list(differences(outside, changed)), what
             failed |= bool(found)
             print(f"{'DIFFERS' if found else 'same':<8}{title}: {sorted(outside['versions'])}, "
                   f"{len(outside['suites'])} suites, {len(outside['groups'])} groups")
             print("".join(f"        {line}\n" for line in found), end="")
-    assert groups_seen >= 3, "sslyze found no groups"
     return failed
 
 
