@@ -12,4 +12,5 @@ pub mod size;
 pub mod write;
 
 pub use error::ProtocolError;
-pub use parser::{Op, Parser, Publish, Step};
+pub use parser::{Op, Parser, Step};
+pub use write::Message;

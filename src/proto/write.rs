@@ -1,16 +1,16 @@
 //! Encoders of what clients are sent.
 
-/// One message as every recipient gets it; only the subscription id differs.
-#[derive(Clone, Copy)]
+/// One message, as its publisher sent it and as every recipient gets it; only the subscription id differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     pub subject: &'a [u8],
     /// Empty: none.
     pub reply: &'a [u8],
     /// Bytes of `body` that are headers; 0 sends MSG.
     pub header_len: usize,
-    /// Headers and payload.
+    /// Headers and payload, without the CRLF behind them.
     pub body: &'a [u8],
-    /// The sizes as text, from the publisher; empty: they are written anew.
+    /// The sizes as the publisher wrote them: `5`, `12 17`, `005`; empty: they are written anew.
     pub sizes: &'a [u8],
 }
 
@@ -113,7 +113,7 @@ mod tests {
             prop_assert_eq!(got.subject, subject.as_bytes());
             prop_assert_eq!(got.reply, reply.as_bytes());
             prop_assert_eq!(got.header_len, header_len);
-            prop_assert_eq!(got.message, body);
+            prop_assert_eq!(got.body, body);
         }
     }
 }

@@ -155,6 +155,14 @@ impl Client {
             {
                 break Then::Close(reason);
             }
+            if let Some((publish, consumed)) = self.parser.usual(rest) {
+                at += consumed;
+                if self.tracing {
+                    trace::incoming(&self.handle, &self.generation.options, &Op::Publish(publish));
+                }
+                self.publish(&publish, now);
+                continue;
+            }
             match self.parser.next(rest) {
                 Parsed::Op { op, consumed } => {
                     at += consumed;

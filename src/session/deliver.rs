@@ -6,8 +6,7 @@ use super::outbound::Appended;
 use super::trace;
 use crate::limits;
 use crate::log::quoted_bytes;
-use crate::proto::write::Message;
-use crate::proto::{Publish, header};
+use crate::proto::{Message, header};
 use crate::subject::token;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -15,9 +14,9 @@ use std::time::Instant;
 
 impl Client {
     #[inline]
-    pub(super) fn publish(&mut self, publish: &Publish<'_>, now: Instant) {
+    pub(super) fn publish(&mut self, publish: &Message<'_>, now: Instant) {
         self.batch.in_messages += 1;
-        self.batch.in_bytes += publish.message.len() as u64;
+        self.batch.in_bytes += publish.body.len() as u64;
         if self.connect.pedantic && !token::is_valid_literal(publish.subject) {
             self.send_error("Invalid Publish Subject");
         }
@@ -33,14 +32,7 @@ impl Client {
             return self.reply_denied(publish.reply);
         }
         self.send_ok();
-        let message = Message {
-            subject: publish.subject,
-            reply: publish.reply,
-            header_len: publish.header_len,
-            body: publish.message,
-            sizes: publish.sizes,
-        };
-        let delivered = self.route(&message, now);
+        let delivered = self.route(publish, now);
         if !delivered && self.no_responders && !publish.reply.is_empty() {
             self.answer_no_responders(publish);
         }
@@ -162,7 +154,7 @@ impl Client {
 
     /// COMPAT: only a plain subscription of the requestor itself hears of it.
     #[cold]
-    fn answer_no_responders(&mut self, publish: &Publish<'_>) {
+    fn answer_no_responders(&mut self, publish: &Message<'_>) {
         let found = self.server.account.matches(publish.reply, &mut self.cache);
         let own = found
             .as_ref()

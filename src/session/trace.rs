@@ -2,10 +2,10 @@
 
 use super::handle::{Handle, SubRef};
 use crate::options::Options;
+use crate::proto::Op;
 use crate::proto::connect::redacted;
 use crate::proto::error::Quoted;
 use crate::proto::write::Message;
-use crate::proto::{Op, Publish};
 
 #[cold]
 pub fn incoming(handle: &Handle, options: &Options, op: &Op<'_>) {
@@ -31,7 +31,7 @@ pub fn incoming(handle: &Handle, options: &Options, op: &Op<'_>) {
     tracing::trace!(event = "trace.in", client = &*label, "<<- [{line}]");
 }
 
-fn publication(label: &str, options: &Options, publish: &Publish<'_>) {
+fn publication(label: &str, options: &Options, publish: &Message<'_>) {
     let lossy = String::from_utf8_lossy;
     let verb = if publish.header_len > 0 { "HPUB" } else { "PUB" };
     let mut line = format!("{verb} {}", lossy(publish.subject));
@@ -41,9 +41,9 @@ fn publication(label: &str, options: &Options, publish: &Publish<'_>) {
     if publish.header_len > 0 {
         line.push_str(&format!(" {}", publish.header_len));
     }
-    tracing::trace!(event = "trace.in", client = label, "<<- [{line} {}]", publish.message.len());
+    tracing::trace!(event = "trace.in", client = label, "<<- [{line} {}]", publish.body.len());
     let limit = options.max_traced_msg_len;
-    let payload = publish.message;
+    let payload = publish.body;
     if limit > 0 && payload.len() > limit {
         let head = Quoted(&payload[..limit]).to_string();
         let head = head.strip_suffix('"').unwrap_or(&head);

@@ -12,13 +12,22 @@ use crate::Failure;
 /// Until `perf` has attached itself to every thread.
 const ATTACHING: Duration = Duration::from_millis(300);
 
+const ALL: &str = "raw_syscalls:sys_enter";
+/// Threads that wait for a lock or for work, or wake others: an upper bound of lock waits.
+const FUTEX: &str = "syscalls:sys_enter_futex";
+
 /// Counts until `finish`.
 pub struct Calls(Child);
+
+pub struct Counted {
+    pub all: u64,
+    pub futex: u64,
+}
 
 impl Calls {
     pub fn start(pid: u32) -> Result<Self, Failure> {
         let child = Command::new("perf")
-            .args(["stat", "-x", ";", "-e", "raw_syscalls:sys_enter", "-p", &pid.to_string()])
+            .args(["stat", "-x", ";", "-e", ALL, "-e", FUTEX, "-p", &pid.to_string()])
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("cannot run perf: {error}"))?;
@@ -26,7 +35,7 @@ impl Calls {
         Ok(Self(child))
     }
 
-    pub fn finish(mut self) -> Result<u64, Failure> {
+    pub fn finish(mut self) -> Result<Counted, Failure> {
         let pid = Pid::from_raw(self.0.id().cast_signed()).ok_or("perf has no process id")?;
         kill_process(pid, Signal::INT)?;
         let mut text = String::new();
@@ -34,8 +43,11 @@ impl Calls {
             stderr.read_to_string(&mut text)?;
         }
         self.0.wait()?;
-        let line = text.lines().find(|line| line.contains("sys_enter"));
-        let count = line.and_then(|line| line.split(';').next()?.parse().ok());
-        count.ok_or_else(|| format!("perf says: {}", text.trim()).into())
+        let count = |event| {
+            let line = text.lines().find(|line| line.contains(event));
+            let count = line.and_then(|line| line.split(';').next()?.parse().ok());
+            count.ok_or_else(|| format!("perf says: {}", text.trim()))
+        };
+        Ok(Counted { all: count(ALL)?, futex: count(FUTEX)? })
     }
 }

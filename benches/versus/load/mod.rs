@@ -144,7 +144,8 @@ impl Phase {
             Metric::new("peak memory MB", measured.meter.peak()? as f64 / 1e6),
         ];
         if let Some(calls) = calls {
-            metrics.push(Metric::new("system calls each", calls as f64 / count as f64));
+            metrics.push(Metric::new("system calls each", calls.all as f64 / count as f64));
+            metrics.push(Metric::new("of them futex(2)", calls.futex as f64 / count as f64));
         }
         Ok(metrics)
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const PARSER: Parser = Parser { max_control_line: 64, max_payload: 1024, headers: true };
 
 fn one(input: &[u8]) -> Op<'_> {
-    match PARSER.next(input) {
+    match next_both_ways(&PARSER, input) {
         Step::Op { op, consumed } => {
             assert_eq!(consumed, input.len());
             op
@@ -14,7 +14,7 @@ fn one(input: &[u8]) -> Op<'_> {
 }
 
 fn error(input: &[u8]) -> ProtocolError {
-    match PARSER.next(input) {
+    match next_both_ways(&PARSER, input) {
         Step::Error(error) => error,
         other => panic!("{other:?}"),
     }
@@ -24,11 +24,11 @@ fn error(input: &[u8]) -> ProtocolError {
 fn publish_with_and_without_reply() {
     let op = one(b"PUB foo 5\r\nhello\r\n");
     let expected =
-        Publish { subject: b"foo", reply: b"", header_len: 0, message: b"hello", sizes: b"5" };
+        Message { subject: b"foo", reply: b"", header_len: 0, body: b"hello", sizes: b"5" };
     assert_eq!(op, Op::Publish(expected));
     let op = one(b"pub\tfoo  bar 0\n\r\n");
     let expected =
-        Publish { subject: b"foo", reply: b"bar", header_len: 0, message: b"", sizes: b"0" };
+        Message { subject: b"foo", reply: b"bar", header_len: 0, body: b"", sizes: b"0" };
     assert_eq!(op, Op::Publish(expected));
 }
 
@@ -37,7 +37,7 @@ fn header_publish_keeps_the_block_in_the_message() {
     let op = one(b"HPUB foo 12 14\r\nNATS/1.0\r\n\r\nhi\r\n");
     let Op::Publish(publish) = op else { panic!("{op:?}") };
     assert_eq!(publish.header_len, 12);
-    assert_eq!(publish.message, b"NATS/1.0\r\n\r\nhi");
+    assert_eq!(publish.body, b"NATS/1.0\r\n\r\nhi");
 }
 
 #[test]
@@ -141,26 +141,44 @@ fn the_short_cut_agrees_with_the_general_rule() {
         let size = parse_size(sizes).filter(|_| (2..=3).contains(&args.count));
         let general = size.map(|size| Head { subject, reply, header: 0, size, sizes });
         let whole = [line, &b"\r\n"[..]].concat();
-        if let Some((short, end)) = PARSER.usual_publish(&whole) {
+        if let Some((short, end)) = PARSER.usual_line(&whole) {
             assert_eq!((Some(short), end), (general, whole.len()), "{line:?}");
         }
         for cut in 0..whole.len() {
-            assert!(PARSER.usual_publish(&whole[..cut]).is_none(), "{cut} of {line:?}");
+            assert!(PARSER.usual_line(&whole[..cut]).is_none(), "{cut} of {line:?}");
         }
     }
     for usual in
         [&b"foo 5\r\n"[..], b"foo bar 5\r\n", b"5 5\r\n", b"foo 5 5\r\n", b"f 123456789\r\nPUB"]
     {
-        assert!(PARSER.usual_publish(usual).is_some(), "{usual:?}");
+        assert!(PARSER.usual_line(usual).is_some(), "{usual:?}");
     }
     for other in [&b"foo 5\n"[..], b"foo 5\r", b"foo bar\r\n", b"foo 1234567890\r\n", b"foo 5\rx"] {
-        assert!(PARSER.usual_publish(other).is_none(), "{other:?}");
+        assert!(PARSER.usual_line(other).is_none(), "{other:?}");
     }
     // Exactly as long as a line may be, and one more.
     let limit = PARSER.max_control_line;
     for (length, usual) in [(limit, true), (limit + 1, false)] {
         let line = [vec![b'a'; length - 2], b" 5\r\n".to_vec()].concat();
-        assert_eq!(PARSER.usual_publish(&line).is_some(), usual, "{length}");
+        assert_eq!(PARSER.usual_line(&line).is_some(), usual, "{length}");
+    }
+}
+
+#[test]
+fn a_whole_pub_in_the_usual_form_is_found_sooner() {
+    let (short, long) = (b"PUB foo 5\r\nhello\r\n", b"PUB foo bar 5\r\nhello\r\nPI");
+    for (input, length, reply) in [(&short[..], 18, &b""[..]), (long, 22, b"bar")] {
+        let message =
+            Message { subject: b"foo", reply, header_len: 0, body: b"hello", sizes: b"5" };
+        assert_eq!(PARSER.usual(input), Some((message, length)));
+        for cut in 0..length {
+            assert_eq!(PARSER.usual(&input[..cut]), None, "{cut}");
+        }
+    }
+    let large = [b"PUB foo 1025\r\n", &[b'x'; 1025][..], b"\r\n"].concat();
+    for other in [&b"pub foo 0\r\n\r\n"[..], b"PUB foo 1\r\nxx\r\n", b"PUB foo 1\r\nx\n\n", &large]
+    {
+        assert_eq!(PARSER.usual(other), None, "{other:?}");
     }
 }
 
@@ -214,7 +232,7 @@ fn feed(input: &[u8], cuts: &[usize]) -> (Vec<String>, Option<ProtocolError>) {
         from = cut;
         let mut at = 0;
         while carry.len() - at >= need {
-            match PARSER.next(&carry[at..]) {
+            match next_both_ways(&PARSER, &carry[at..]) {
                 Step::Op { op, consumed } => {
                     out.push(format!("{op:?}"));
                     at += consumed;
