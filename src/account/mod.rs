@@ -44,23 +44,19 @@ impl Account {
         self.generation.store(interest.generation(), Ordering::Release);
     }
 
-    /// Whom `subject` reaches, from `cache` when nothing has changed; `None`: nobody.
+    /// Whom `subject` reaches, if `cache` knows and nothing has changed since.
     #[inline]
-    pub fn matches(
+    pub fn known<'c>(
         &self,
         subject: &[u8],
-        cache: &mut Cache<SubRef>,
-    ) -> Option<Arc<Matches<SubRef>>> {
-        let generation = self.generation.load(Ordering::Acquire);
-        if let Some(found) = cache.find(subject, generation) {
-            return (!found.is_empty()).then(|| found.clone());
-        }
-        let found = self.look_up(subject, cache);
-        (!found.is_empty()).then_some(found)
+        cache: &'c mut Cache<SubRef>,
+    ) -> Option<&'c Matches<SubRef>> {
+        cache.find(subject, self.generation.load(Ordering::Acquire)).map(|found| &**found)
     }
 
+    /// Whom `subject` reaches, when `cache` does not know; it may learn it.
     #[cold]
-    fn look_up(&self, subject: &[u8], cache: &mut Cache<SubRef>) -> Arc<Matches<SubRef>> {
+    pub fn look_up(&self, subject: &[u8], cache: &mut Cache<SubRef>) -> Arc<Matches<SubRef>> {
         if cache.skips() {
             return self.read().uncached(subject);
         }

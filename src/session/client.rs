@@ -74,7 +74,8 @@ pub struct Client {
     pub(super) verified: Option<Secret>,
     pub(super) permissions: Option<Arc<Permissions>>,
     pub(super) publish_cache: PublishCache,
-    pub(super) cache: Cache<SubRef>,
+    /// `None`: not needed so far, or lent ([`Client::reached`]).
+    pub(super) cache: Option<Box<Cache<SubRef>>>,
     pub(super) random: fastrand::Rng,
     pub(super) batch: Batch,
     /// Headers were negotiated and `no_responders` asked for.
@@ -116,7 +117,7 @@ impl Client {
             verified: None,
             permissions: None,
             publish_cache: PublishCache::default(),
-            cache: Cache::new(limits::CLIENT_CACHE),
+            cache: None,
             random,
             batch: Batch::default(),
             no_responders: false,
@@ -392,7 +393,7 @@ impl Client {
         // An idle connection gives its caches back; one that publishes fills them again.
         let idle = now.duration_since(self.last_input);
         if idle >= options.ping_interval.min(limits::FIRST_PING) {
-            self.cache.shrink();
+            self.cache = None;
             self.publish_cache.clear();
             self.handle.outbound.shrink();
         }

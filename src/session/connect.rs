@@ -188,7 +188,7 @@ impl Client {
     fn drop_subscriptions(&mut self) {
         self.end();
         self.handle.subscriptions().clear();
-        self.cache.shrink();
+        self.cache = None;
     }
 
     /// For monitoring and logs.

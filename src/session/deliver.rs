@@ -7,7 +7,7 @@ use super::trace;
 use crate::limits;
 use crate::log::quoted_bytes;
 use crate::proto::{Message, header};
-use crate::subject::token;
+use crate::subject::{Cache, Matches, token};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -50,24 +50,47 @@ impl Client {
 
     /// Delivers to everybody the subject reaches. `true`: somebody got it.
     fn route(&mut self, message: &Message<'_>, now: Instant) -> bool {
-        let found = self.server.account.matches(message.subject, &mut self.cache);
-        let Some(found) = found else { return false };
-        let mut delivered = false;
-        for subscription in &found.plain {
-            delivered |= self.deliver(subscription, message, now);
-        }
-        for (_, members) in &found.queues {
-            // COMPAT: a random start, then the first member that can take it.
-            let start = self.random.usize(..members.len().max(1));
-            let (before, from) = members.split_at(start);
-            for subscription in from.iter().chain(before) {
-                if self.deliver(subscription, message, now) {
-                    delivered = true;
-                    break;
+        self.reached(message.subject, |client, found| {
+            let mut delivered = false;
+            for subscription in &found.plain {
+                delivered |= client.deliver(subscription, message, now);
+            }
+            for (_, members) in &found.queues {
+                // COMPAT: a random start, then the first member that can take it.
+                let start = client.random.usize(..members.len().max(1));
+                let (before, from) = members.split_at(start);
+                for subscription in from.iter().chain(before) {
+                    if client.deliver(subscription, message, now) {
+                        delivered = true;
+                        break;
+                    }
                 }
             }
-        }
-        delivered
+            delivered
+        })
+    }
+
+    /// Does this with those whom `subject` reaches. What the cache knows is lent, not counted anew for
+    /// each message: the cache is not the client's meanwhile.
+    #[inline]
+    fn reached<R>(
+        &mut self,
+        subject: &[u8],
+        then: impl FnOnce(&mut Self, &Matches<SubRef>) -> R,
+    ) -> R {
+        let cache = self.cache.take();
+        let mut cache = cache.unwrap_or_else(|| Box::new(Cache::new(limits::CLIENT_CACHE)));
+        let fresh;
+        let found = match self.server.account.known(subject, &mut cache) {
+            Some(found) => found,
+            None => {
+                fresh = self.server.account.look_up(subject, &mut cache);
+                &*fresh
+            }
+        };
+        let result = then(self, found);
+        self.cache = Some(cache);
+        result
     }
 
     #[inline]
@@ -155,10 +178,9 @@ impl Client {
     /// COMPAT: only a plain subscription of the requestor itself hears of it.
     #[cold]
     fn answer_no_responders(&mut self, publish: &Message<'_>) {
-        let found = self.server.account.matches(publish.reply, &mut self.cache);
-        let own = found
-            .as_ref()
-            .and_then(|found| found.plain.iter().find(|sub| Arc::ptr_eq(&sub.owner, &self.handle)));
+        let own = self.reached(publish.reply, |client, found| {
+            found.plain.iter().find(|sub| Arc::ptr_eq(&sub.owner, &client.handle)).cloned()
+        });
         if let Some(subscription) = own {
             let block = header::no_responders(publish.subject);
             let message = Message {

@@ -66,11 +66,6 @@ impl<T> Cache<T> {
         self.results.insert(subject.into(), result);
     }
 
-    /// Gives the memory back.
-    pub fn shrink(&mut self) {
-        self.results = HashMap::new();
-    }
-
     pub fn len(&self) -> usize {
         self.results.len()
     }
