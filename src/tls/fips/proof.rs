@@ -10,8 +10,9 @@ use super::{Level, maps};
 use crate::tls::ffi;
 use crate::tls::ffi::fips::{Folder, Kind, folder};
 use crate::tls::peer::hex;
-use openssl::hash::{MessageDigest, hash};
+use openssl::hash::{Hasher, MessageDigest};
 use std::ffi::CStr;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Instant;
 
@@ -19,6 +20,9 @@ use std::time::Instant;
 pub(super) const PROVIDER: &str = "fips";
 /// Reads keys and certificates, computes nothing.
 const BASE: &str = "base";
+
+/// Bytes of a file that are hashed at a time.
+const HASH_PIECE: usize = 64 * 1024;
 
 /// What the server uses, and so must come from the module.
 const WANTED: [(Kind, &CStr); 17] = [
@@ -201,11 +205,23 @@ fn files(evidence: &mut Evidence, reasons: &mut Vec<Reason>) {
     }
 }
 
-/// Through the module itself; without it the proof has failed before.
+/// Through the module itself; without it the proof has failed before. In pieces: a program is large,
+/// and what was needed once stays with the process.
 fn sha256(path: &Path) -> Result<String, String> {
-    let data = std::fs::read(path).map_err(|error| crate::tls::error::io_text(&error))?;
-    let digest = hash(MessageDigest::sha256(), &data).map_err(|errors| stack_text(&errors))?;
-    Ok(hex(&digest))
+    let io = |error| crate::tls::error::io_text(&error);
+    let crypto = |errors| stack_text(&errors);
+    let mut file = std::fs::File::open(path).map_err(io)?;
+    let mut hasher = Hasher::new(MessageDigest::sha256()).map_err(crypto)?;
+    let mut piece = vec![0; HASH_PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => hasher.update(&piece[..n]).map_err(crypto)?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(io(error)),
+        }
+    }
+    Ok(hex(&hasher.finish().map_err(crypto)?))
 }
 
 /// Where the settings name the module's file, that file must be the one that runs: the machine's
@@ -224,6 +240,17 @@ pub(super) fn named_module_runs(evidence: &mut Evidence, named: Option<&Path>) {
 #[cfg(all(test, not(feature = "fips")))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_several_pieces_is_hashed_whole() {
+        let program = Path::new("/proc/self/exe");
+        let data = std::fs::read(program).unwrap();
+        assert!(data.len() > 2 * HASH_PIECE);
+        let whole = openssl::hash::hash(MessageDigest::sha256(), &data).unwrap();
+        assert_eq!(sha256(program).unwrap(), hex(&whole));
+        assert!(sha256(Path::new("/nonexistent")).is_err());
+        assert!(sha256(Path::new("/")).is_err());
+    }
 
     /// What the proof is for: a process whose OpenSSL fell back to its default provider.
     #[test]
