@@ -38,6 +38,8 @@ struct State {
     controls: Option<mpsc::Sender<Control>>,
     /// The file in use.
     file: Option<PathBuf>,
+    /// Ends when the thread has gone over to what was ordered last.
+    changing: Option<mpsc::Receiver<()>>,
 }
 
 impl AuditLog {
@@ -53,6 +55,10 @@ impl AuditLog {
     /// What can fail of going over to `options`. Nothing changes yet.
     pub fn prepare(&self, options: Option<&AuditLogOptions>) -> Result<Prepared, AuditLogError> {
         let mut state = self.lock();
+        // The file may be the one that is just being closed, which keeps it locked until then.
+        if let Some(changing) = state.changing.take() {
+            let _ = changing.recv_timeout(AUDIT_END);
+        }
         let prepared = open::prepare(self.ready, options, state.file.as_deref())?;
         if let (Some(options), None) = (options, &state.controls) {
             let (controls, orders) = mpsc::channel();
@@ -68,10 +74,15 @@ impl AuditLog {
 
     /// Goes over to what was prepared. `first`: what happened, as the next record.
     pub fn follow(&self, prepared: Prepared, event: &'static str, facts: Facts) {
-        self.lock().file = prepared.path();
+        let (done, changing) = mpsc::channel();
+        {
+            let mut state = self.lock();
+            state.file = prepared.path();
+            state.changing = Some(changing);
+        }
         let when_full = prepared.when_full();
         let first = Record { at: Instant::now(), event: Event::Server { event, facts } };
-        self.order(Control::Follow(Box::new(prepared), first));
+        self.order(Control::Follow { prepared: Box::new(prepared), first, done });
         // From now on, whenever the thread comes round to it.
         self.server.trail.follow(when_full);
     }

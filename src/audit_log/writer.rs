@@ -20,8 +20,13 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 pub enum Control {
-    /// Goes over to other options; the record is the first one under them.
-    Follow(Box<Prepared>, Record),
+    /// Goes over to other options; the record is the first one under them. `done` is dropped when the
+    /// file of before is closed.
+    Follow {
+        prepared: Box<Prepared>,
+        first: Record,
+        done: Sender<()>,
+    },
     Reopen,
     Stop {
         reason: String,
@@ -78,30 +83,35 @@ impl Writer {
         Self { server, orders, records: VecDeque::new(), log: None, stuck: false }
     }
 
-    /// Until it is stopped, or nobody is left who could stop it.
+    /// Until it is stopped.
     pub fn run(mut self) {
         loop {
             let called = self.wait();
             let busy = !self.records.is_empty();
-            // What came before an order belongs to what was before.
+            // What came before an order belongs to what was before, which may be nothing.
             self.settle();
+            if self.log.is_none() {
+                self.records.clear();
+            }
             if called {
                 self.server.trail.answer();
                 match self.orders.try_recv() {
-                    Ok(Control::Follow(prepared, first)) => self.follow(*prepared, first),
+                    Ok(Control::Follow { prepared, first, done }) => {
+                        self.follow(*prepared, first);
+                        drop(done);
+                    }
                     Ok(Control::Reopen) => self.reopen(),
                     Ok(Control::Stop { reason, done }) => {
                         self.stop(reason);
                         let _ = done.send(());
                         return;
                     }
-                    // Orders are given before the call.
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+                    Err(TryRecvError::Empty) => {
+                        debug_assert!(false, "an order is sent before its call")
+                    }
+                    Err(TryRecvError::Disconnected) => return,
                 }
                 self.settle();
-            }
-            if self.log.is_none() {
-                self.records.clear();
             }
             if busy && !called {
                 self.rest();
@@ -112,8 +122,9 @@ impl Writer {
     /// Until there are records, or an order: `true`.
     fn wait(&mut self) -> bool {
         let trail = &self.server.trail;
-        if self.stuck && !trail.pause(AUDIT_RETRY) {
-            return false;
+        if self.stuck {
+            // More is not taken in than waits already: the queue counts, and is bounded.
+            return trail.pause(AUDIT_RETRY);
         }
         trail.take(&mut self.records, self.log.as_ref().and_then(Log::patience))
     }
@@ -331,8 +342,11 @@ impl Writer {
     }
 
     fn stop(&mut self, reason: String) {
-        self.server.trail.take(&mut self.records, Some(Duration::ZERO));
-        self.server.trail.follow(None);
+        let trail = &self.server.trail;
+        trail.follow(None);
+        while trail.take(&mut self.records, Some(Duration::ZERO)) {
+            trail.answer();
+        }
         self.close(&reason);
     }
 

@@ -33,6 +33,8 @@ thread_local! {
 
 /// Chunks handed to one writev(2).
 const SLICES: usize = 64;
+/// Bytes of a read whose content nobody wants any more.
+const DRAIN: usize = 4096;
 /// Rounds of take and write before reading again.
 const WRITE_ROUNDS: usize = 8;
 
@@ -453,7 +455,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             let mut left = 64;
             while left > 0 {
                 let n = std::future::poll_fn(|cx| {
-                    BUFFER.with_borrow_mut(|scratch| self.stream.poll_fill(cx, scratch))
+                    BUFFER
+                        .with_borrow_mut(|scratch| self.stream.poll_fill(cx, &mut scratch[..DRAIN]))
                 });
                 let n = n.await;
                 if !matches!(n, Ok(1..)) {

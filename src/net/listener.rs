@@ -113,7 +113,8 @@ impl Listener {
     }
 
     /// A connection from its first byte to its last. What it holds while it rests is small: what
-    /// lasts only until it is established is on the heap (and, as [`driver::run`], no `async fn`).
+    /// lasts only until it is established is on the heap (and, as [`driver::run`], no `async fn`). The call
+    /// puts it into the registry, the future serves it.
     fn connection(
         self: Arc<Self>,
         tcp: TcpStream,
@@ -446,7 +447,8 @@ mod tests {
     #[test]
     fn a_connection_at_rest_is_small() {
         let size = size_of_future(Listener::connection);
-        assert!(size <= 1184, "{size} bytes");
+        // 1,184 by rustc 1.95; it was 7,056.
+        assert!(size <= 1536, "{size} bytes");
     }
 
     #[test]

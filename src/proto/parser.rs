@@ -145,7 +145,7 @@ fn recognise(buf: &[u8]) -> Recognised {
 impl Parser {
     /// The next operation at the start of `buf`.
     pub fn next<'a>(&self, buf: &'a [u8]) -> Step<'a> {
-        // The two operations of the hot path skip the table.
+        // What `usual` left of the two operations of the hot path skips the table.
         let (verb, verb_len) = match buf {
             [b'P', b'U', b'B', b' ', ..] => (Verb::Pub, 3),
             [b'H', b'P', b'U', b'B', b' ', ..] => (Verb::Hpub, 4),
@@ -191,46 +191,52 @@ impl Parser {
         Step::Op { op, consumed }
     }
 
-    /// A whole PUB at the start of `buf` in the form every client library sends, and how long it is: what
-    /// [`Parser::next`] would find, sooner. `None` leaves everything else to that.
+    /// A whole PUB or HPUB at the start of `buf` in the form every client library sends, and how long it
+    /// is: what [`Parser::next`] would find, sooner. `None` leaves everything else to that.
     ///
     /// Inlined, so that what it finds stays in registers: a [`Step`] goes through memory, in pieces of
     /// other sizes than it is read back in, and the processor waits for each of them.
     #[inline(always)]
     pub fn usual<'a>(&self, buf: &'a [u8]) -> Option<(Message<'a>, usize)> {
-        let [b'P', b'U', b'B', b' ', line @ ..] = buf else { return None };
-        let (head, start) = self.usual_line(line)?;
+        let (verb, (head, line)) = match buf {
+            [b'P', b'U', b'B', b' ', line @ ..] => (4, self.usual_line::<false>(line)?),
+            [b'H', b'P', b'U', b'B', b' ', line @ ..] if self.headers => {
+                (5, self.usual_line::<true>(line)?)
+            }
+            _ => return None,
+        };
         let Head { subject, reply, header: header_len, size, sizes } = head;
-        let (start, end) = (4 + start, 4 + start + size);
+        let start = verb + line;
+        let end = start + size;
         if size > self.max_payload || buf.get(end..end + 2) != Some(b"\r\n") {
             return None;
         }
         Some((Message { subject, reply, header_len, body: &buf[start..end], sizes }, end + 2))
     }
 
-    /// `subject size` or `subject reply size` with single blanks and CR LF in one pass, and where the
-    /// line ends.
+    /// Subject, perhaps a reply, and one size, or two, with single blanks and CR LF, in one pass; and
+    /// where the line ends.
     #[inline(always)]
-    fn usual_line<'a>(&self, line: &'a [u8]) -> Option<(Head<'a>, usize)> {
+    fn usual_line<'a, const HEADERS: bool>(&self, line: &'a [u8]) -> Option<(Head<'a>, usize)> {
         // What has its CR LF in here is not longer than it may be.
         let line = &line[..line.len().min(self.max_control_line.saturating_add(2))];
         let blank = first_blank(line).filter(|at| *at > 0 && line[*at] == b' ')?;
         let (subject, mut at, mut reply) = (&line[..blank], blank + 1, &[][..]);
-        let (mut size, mut digits) = leading_size(&line[at..]);
-        if digits == 0 || line.get(at + digits) != Some(&b'\r') {
-            let second = first_blank(&line[at..])?;
-            reply = &line[at..at + second];
-            if second == 0 || line[at + second] != b' ' {
-                return None;
+        let sizes = match usual_sizes::<HEADERS>(&line[at..]) {
+            Some(sizes) => sizes,
+            None => {
+                let second = first_blank(&line[at..])?;
+                reply = &line[at..at + second];
+                if second == 0 || line[at + second] != b' ' {
+                    return None;
+                }
+                at += second + 1;
+                usual_sizes::<HEADERS>(&line[at..])?
             }
-            at += second + 1;
-            (size, digits) = leading_size(&line[at..]);
-        }
-        if digits == 0 || !line[at + digits..].starts_with(b"\r\n") {
-            return None;
-        }
-        let sizes = &line[at..at + digits];
-        Some((Head { subject, reply, header: 0, size, sizes }, at + digits + 2))
+        };
+        let Sizes { header, size, from, to } = sizes;
+        let sizes = &line[at + from..at + to];
+        Some((Head { subject, reply, header, size, sizes }, at + to + 2))
     }
 
     fn publish<'a>(&self, buf: &'a [u8], start: usize, line: &'a [u8]) -> Step<'a> {
@@ -304,6 +310,35 @@ struct Head<'a> {
     header: usize,
     size: usize,
     sizes: &'a [u8],
+}
+
+/// What a line ends with, and where of it stands what recipients get.
+struct Sizes {
+    header: usize,
+    size: usize,
+    from: usize,
+    to: usize,
+}
+
+/// One size and CR LF, or two with one blank between.
+#[inline(always)]
+fn usual_sizes<const HEADERS: bool>(text: &[u8]) -> Option<Sizes> {
+    let (first, mut to) = leading_size(text);
+    let (mut header, mut size, mut from) = (0, first, 0);
+    if HEADERS {
+        if to == 0 || text.get(to) != Some(&b' ') {
+            return None;
+        }
+        let (total, digits) = leading_size(&text[to + 1..]);
+        (header, size) = (first, total);
+        if digits == 0 || header > size {
+            return None;
+        }
+        // A block of no bytes goes out as MSG, which has one size.
+        from = if header == 0 { to + 1 } else { 0 };
+        to += 1 + digits;
+    }
+    (to > 0 && text[to..].starts_with(b"\r\n")).then_some(Sizes { header, size, from, to })
 }
 
 /// `header total` as they stand at the end of `line`, or nothing if not one blank parts them.

@@ -894,3 +894,19 @@ fn tokens_and_users_of_monitoring_are_told_of() {
     );
     assert!(!text.contains(&nobody), "who asks for what is open is nobody: {text}");
 }
+
+#[test]
+fn a_log_that_was_switched_off_can_be_switched_on_at_once() {
+    let log = Log::new();
+    let server = Server::start(Kind::Natssl, &log.block(""));
+    for _ in 0..20 {
+        for config in [String::new(), log.block("")] {
+            let from = server.log_len();
+            server.reload(&config);
+            server.log_since(from, "Reloaded server configuration");
+        }
+    }
+    // Each time a record of the stop, and one of the reload that began it again.
+    log.wait(|record| record["event"] == "reload" && record["seq"] == 41);
+    assert_eq!(server.logged("Failed to reload"), 0);
+}

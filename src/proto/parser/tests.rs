@@ -141,26 +141,26 @@ fn the_short_cut_agrees_with_the_general_rule() {
         let size = parse_size(sizes).filter(|_| (2..=3).contains(&args.count));
         let general = size.map(|size| Head { subject, reply, header: 0, size, sizes });
         let whole = [line, &b"\r\n"[..]].concat();
-        if let Some((short, end)) = PARSER.usual_line(&whole) {
+        if let Some((short, end)) = PARSER.usual_line::<false>(&whole) {
             assert_eq!((Some(short), end), (general, whole.len()), "{line:?}");
         }
         for cut in 0..whole.len() {
-            assert!(PARSER.usual_line(&whole[..cut]).is_none(), "{cut} of {line:?}");
+            assert!(PARSER.usual_line::<false>(&whole[..cut]).is_none(), "{cut} of {line:?}");
         }
     }
     for usual in
         [&b"foo 5\r\n"[..], b"foo bar 5\r\n", b"5 5\r\n", b"foo 5 5\r\n", b"f 123456789\r\nPUB"]
     {
-        assert!(PARSER.usual_line(usual).is_some(), "{usual:?}");
+        assert!(PARSER.usual_line::<false>(usual).is_some(), "{usual:?}");
     }
     for other in [&b"foo 5\n"[..], b"foo 5\r", b"foo bar\r\n", b"foo 1234567890\r\n", b"foo 5\rx"] {
-        assert!(PARSER.usual_line(other).is_none(), "{other:?}");
+        assert!(PARSER.usual_line::<false>(other).is_none(), "{other:?}");
     }
     // Exactly as long as a line may be, and one more.
     let limit = PARSER.max_control_line;
     for (length, usual) in [(limit, true), (limit + 1, false)] {
         let line = [vec![b'a'; length - 2], b" 5\r\n".to_vec()].concat();
-        assert_eq!(PARSER.usual_line(&line).is_some(), usual, "{length}");
+        assert_eq!(PARSER.usual_line::<false>(&line).is_some(), usual, "{length}");
     }
 }
 
@@ -174,6 +174,29 @@ fn a_whole_pub_in_the_usual_form_is_found_sooner() {
         for cut in 0..length {
             assert_eq!(PARSER.usual(&input[..cut]), None, "{cut}");
         }
+    }
+    for (input, reply, header_len, sizes) in [
+        (&b"HPUB foo 12 14\r\nNATS/1.0\r\n\r\nhi\r\n"[..], &b""[..], 12, &b"12 14"[..]),
+        (b"HPUB foo bar 012 14\r\nNATS/1.0\r\n\r\nhi\r\n", b"bar", 12, b"012 14"),
+        (b"HPUB foo 5 12 14\r\nNATS/1.0\r\n\r\nhi\r\n", b"5", 12, b"12 14"),
+        (b"HPUB foo 00 14\r\nNATS/1.0\r\n\r\nhi\r\n", b"", 0, b"14"),
+    ] {
+        let body = b"NATS/1.0\r\n\r\nhi";
+        let message = Message { subject: b"foo", reply, header_len, body, sizes };
+        assert_eq!(PARSER.usual(input), Some((message, input.len())));
+        assert_eq!(one(input), Op::Publish(message));
+        for cut in 0..input.len() {
+            assert_eq!(PARSER.usual(&input[..cut]), None, "{cut}");
+        }
+        assert_eq!(Parser { headers: false, ..PARSER }.usual(input), None);
+    }
+    for other in [
+        &b"HPUB foo 3 2\r\nxx\r\n"[..],
+        b"HPUB foo 2\r\nxx\r\n",
+        b"HPUB foo 1  2\r\nxx\r\n",
+        b"HPUB foo 1 2 \r\nxx\r\n",
+    ] {
+        assert_eq!(PARSER.usual(other), None, "{other:?}");
     }
     let large = [b"PUB foo 1025\r\n", &[b'x'; 1025][..], b"\r\n"].concat();
     for other in [&b"pub foo 0\r\n\r\n"[..], b"PUB foo 1\r\nxx\r\n", b"PUB foo 1\r\nx\n\n", &large]
@@ -255,6 +278,11 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         4 => ("[a-z.*>]{1,9}", proptest::collection::vec(any::<u8>(), 0..40)).prop_map(|(s, p)| {
             [format!("PUB {s} {}\r\n", p.len()).as_bytes(), &p, b"\r\n"].concat()
         }),
+        2 => ("[a-z.]{1,9}", "[a-z0-9]{1,9} |", 0..40_usize, proptest::collection::vec(any::<u8>(), 0..40)).prop_map(
+            |(s, r, head, p)| {
+                [format!("HPUB {s} {r}{head} {}\r\n", p.len()).as_bytes(), &p, b"\r\n"].concat()
+            }
+        ),
         2 => ("[a-z.]{1,9}", "[a-z]{1,9}", proptest::collection::vec(any::<u8>(), 0..40)).prop_map(
             |(s, r, p)| {
                 let head = p.len() / 2;
