@@ -29,8 +29,8 @@ impl Clock {
     }
 }
 
-/// The issuer that was put into words last: most certificates have the same one, and decoding a
-/// name is the dearest part of a record with a certificate.
+/// The issuer that was put into words last: most certificates have the same one, whose name need not
+/// be decoded again for each record.
 #[derive(Default)]
 pub struct LastIssuer {
     der: Vec<u8>,
