@@ -351,6 +351,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
 
     /// Reads once and lets the session have it.
     fn fill(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<Then, CloseReason>> {
+        if self.need == 0 {
+            return Poll::Ready(Ok(self.go_on(now)));
+        }
         if self.need > READ_BUFFER {
             return self.fill_large(cx, now);
         }
@@ -400,11 +403,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         if self.carry.len() < self.need {
             return Poll::Ready(Ok(Then::Read));
         }
-        let carry = std::mem::take(&mut self.carry);
-        let step = self.client.input(&carry, now);
-        self.need = step.need;
-        self.carry = carry[step.consumed..].to_vec();
-        Poll::Ready(Ok(step.then))
+        Poll::Ready(Ok(self.go_on(now)))
     }
 
     /// Compares passwords; the slow kinds on the blocking pool.
@@ -428,24 +427,31 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             return self.close(reason, now);
         }
         // What came behind CONNECT is served before the next read.
-        let carry = std::mem::take(&mut self.carry);
-        if carry.len() >= self.need {
-            let step = self.client.input(&carry, now);
-            self.need = step.need;
-            self.carry = carry[step.consumed..].to_vec();
-            match step.then {
+        if self.carry.len() >= self.need {
+            match self.go_on(now) {
                 Then::Read => {}
                 Then::Check(check) => Box::pin(self.check(Box::new(check), ready)).await,
                 Then::Close(reason) => self.close(reason, now),
             }
-        } else {
-            self.carry = carry;
         }
+    }
+
+    /// Lets the session have what it left.
+    fn go_on(&mut self, now: Instant) -> Then {
+        let carry = std::mem::take(&mut self.carry);
+        let step = self.client.input(&carry, now);
+        self.need = step.need;
+        self.carry = carry[step.consumed..].to_vec();
+        step.then
     }
 
     /// Ends the sending side and gives the peer a moment to read what it was sent: closing a
     /// socket with unread input would reset it, and the last error text would be lost.
     async fn part(&mut self, reason: CloseReason) {
+        if reason == CloseReason::ClientClosed && !self.stream.is_tls() {
+            // Closing the socket says all there is to say.
+            return;
+        }
         let shutdown = std::future::poll_fn(|cx| self.stream.poll_shutdown(cx));
         let ended = tokio::time::timeout(CLOSE_FLUSH, shutdown).await;
         if !matches!(ended, Ok(Ok(()))) || reason == CloseReason::ClientClosed {

@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 pub struct Step {
     /// Bytes used; the caller keeps the rest.
     pub consumed: usize,
-    /// Call again when this many bytes are there, counted from the unused ones.
+    /// Call again when this many bytes are there, counted from the unused ones. 0: call again with
+    /// those alone, once others have run; much was given to them.
     pub need: usize,
     /// Messages published.
     pub messages: u64,
@@ -162,6 +163,10 @@ impl Client {
                     trace::incoming(&self.handle, &self.generation.options, &Op::Publish(publish));
                 }
                 self.publish(&publish, now);
+                if self.batch.given + self.batch.out_bytes > limits::GIVEN_MAX {
+                    need = 0;
+                    break Then::Read;
+                }
                 continue;
             }
             match self.parser.next(rest) {

@@ -39,28 +39,42 @@ async fn connected(
     (Box::pin(run), handle, far)
 }
 
-/// Messages that one turn of a publisher takes whose messages go out `times` each.
-async fn published_in_a_turn(times: usize) -> u64 {
+/// `count` messages to somebody who gets each of them `times`: how many were served after each turn
+/// of their publisher, until that is all or, `turns` later, not yet.
+async fn served(count: usize, times: usize, turns: usize) -> Vec<usize> {
     let server = server();
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let wants: String = (0..times).map(|sid| format!("SUB s {sid}\r\n")).collect();
     let (mut recipient, _handle, _far) = connected(&server, wants.as_bytes()).await;
     assert!(recipient.as_mut().poll(&mut cx).is_pending());
     let message = [format!("PUB s {PAYLOAD}\r\n").as_bytes(), &[b'x'; PAYLOAD], b"\r\n"].concat();
-    let input = message.repeat(INPUT / message.len());
-    let (mut publisher, handle, _far) = connected(&server, &input).await;
-    assert!(publisher.as_mut().poll(&mut cx).is_pending());
-    let counted = handle.activity.all_received().0;
-    assert!(counted > 0 && counted < (INPUT / message.len()) as u64, "{counted}");
-    counted
+    let (mut publisher, handle, _far) = connected(&server, &message.repeat(count)).await;
+    let mut served = Vec::new();
+    while served.len() < turns && served.last() != Some(&count) {
+        assert!(publisher.as_mut().poll(&mut cx).is_pending());
+        served.push(usize::try_from(handle.activity.all_received().0).unwrap());
+    }
+    served
 }
 
 #[tokio::test]
 async fn a_publisher_with_many_recipients_lets_them_run_early() {
-    let one = published_in_a_turn(1).await;
-    let read_in_a_pass = one / READ_PASSES as u64;
-    // Each pass gives twice as much as a turn may.
-    let times = 2 * GIVEN_MAX / (read_in_a_pass * PAYLOAD as u64) + 1;
-    let many = published_in_a_turn(usize::try_from(times).unwrap()).await;
-    assert!(many <= read_in_a_pass + 1, "{many} of {one} in one turn");
+    let count = INPUT / (PAYLOAD + 16);
+    let one = served(count, 1, 1).await;
+    assert!(one[0] > 4 * READ_BUFFER / PAYLOAD / 2 && one[0] < count, "{one:?}");
+    let each = 10;
+    let times = usize::try_from(GIVEN_MAX).unwrap() / PAYLOAD / each;
+    let many = served(count, times, 1).await;
+    assert!((each..=each + 2).contains(&many[0]), "{many:?}");
+}
+
+#[tokio::test]
+async fn what_a_publisher_left_for_its_next_turn_needs_no_further_read() {
+    let each = 10;
+    let times = usize::try_from(GIVEN_MAX).unwrap() / PAYLOAD / each;
+    // All of it comes in one read.
+    let count = 4 * each;
+    let served = served(count, times, 10).await;
+    assert_eq!(served.last(), Some(&count), "{served:?}");
+    assert!(served.len() >= 4, "{served:?}");
 }
