@@ -1,6 +1,7 @@
 //! Accepting clients: INFO, the choice between TLS and plaintext, limits.
 
 use super::failures::{self, Failures};
+use super::tcp::{Incoming, Tcp};
 use super::{driver, recheck};
 use crate::auth::Method;
 use crate::limits::ACCEPT_BACKOFF;
@@ -13,7 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 /// What every connection of the client listener needs.
@@ -62,10 +62,10 @@ struct Refused {
 
 impl Listener {
     /// Accepts until the task is dropped.
-    pub async fn serve(self: Arc<Self>, tcp: TcpListener) {
+    pub async fn serve(self: Arc<Self>, incoming: Incoming) {
         let mut pause = ACCEPT_BACKOFF.0;
         loop {
-            match tcp.accept().await {
+            match incoming.accept().await {
                 Ok((stream, address)) => {
                     pause = ACCEPT_BACKOFF.0;
                     let arrived = now();
@@ -117,13 +117,11 @@ impl Listener {
     /// puts it into the registry, the future serves it.
     fn connection(
         self: Arc<Self>,
-        tcp: TcpStream,
+        tcp: Tcp,
         address: SocketAddr,
         arrived: Moment,
     ) -> impl Future<Output = ()> {
         let server = &self.server;
-        // Messages are gathered before they are written; waiting for more would only add delay.
-        let _ = tcp.set_nodelay(true);
         let cid = server.registry.next_cid();
         // A handshake ends under the generation it began with; the session looks at newer ones.
         let generation = server.current();
@@ -167,11 +165,11 @@ impl Listener {
     /// What comes before the session, which may begin only under rules that still hold.
     async fn begin(
         &self,
-        tcp: TcpStream,
+        tcp: Tcp,
         generation: &Generation,
         handle: &Handle,
         admitted: bool,
-    ) -> Result<Stream<TcpStream>, Refused> {
+    ) -> Result<Stream<Tcp>, Refused> {
         let socket = Socket::new(tcp);
         let stream = self.establish(socket, generation, handle, admitted).await?;
         if self.is_overtaken(generation, handle).await {
@@ -183,11 +181,11 @@ impl Listener {
     /// Up to the point where the client protocol begins. COMPAT: the order is nats-server's.
     async fn establish(
         &self,
-        mut socket: Socket<TcpStream>,
+        mut socket: Socket<Tcp>,
         generation: &Generation,
         handle: &Handle,
         admitted: bool,
-    ) -> Result<Stream<TcpStream>, Refused> {
+    ) -> Result<Stream<Tcp>, Refused> {
         let Some(acceptor) = &generation.acceptor else {
             self.greet(&mut socket, generation, handle, admitted).await?;
             return Ok(Stream::Plain(socket));
@@ -255,7 +253,7 @@ impl Listener {
     }
 
     /// COMPAT: nats-server waits for six bytes here; the first one tells.
-    async fn opens_tls(&self, socket: &mut Socket<TcpStream>, acceptor: &Acceptor) -> bool {
+    async fn opens_tls(&self, socket: &mut Socket<Tcp>, acceptor: &Acceptor) -> bool {
         let sniff = tokio::time::timeout(acceptor.timeout(), socket.sniff(1)).await;
         matches!(sniff, Ok(Ok(1..))) && socket.sniffed().first() == Some(&22)
     }
@@ -263,7 +261,7 @@ impl Listener {
     /// INFO in clear, and the connection limit, which nats-server checks after it.
     async fn greet(
         &self,
-        socket: &mut Socket<TcpStream>,
+        socket: &mut Socket<Tcp>,
         generation: &Generation,
         handle: &Handle,
         admitted: bool,
@@ -285,7 +283,7 @@ impl Listener {
         Err(self.turn_away(socket, "maximum connections exceeded").await)
     }
 
-    async fn turn_away(&self, socket: &mut Socket<TcpStream>, text: &str) -> Refused {
+    async fn turn_away(&self, socket: &mut Socket<Tcp>, text: &str) -> Refused {
         let _ = socket.write_all(&crate::proto::write::error(text)).await;
         let _ = socket.shutdown().await;
         // What the client sends meanwhile is read, so that the text is not lost to a reset.
@@ -296,9 +294,9 @@ impl Listener {
     async fn handshake(
         &self,
         acceptor: &Acceptor,
-        socket: Socket<TcpStream>,
+        socket: Socket<Tcp>,
         handle: &Handle,
-    ) -> Result<Stream<TcpStream>, Refused> {
+    ) -> Result<Stream<Tcp>, Refused> {
         tracing::debug!(
             event = "tls.handshake.started",
             client = &*handle.label(),
@@ -368,7 +366,7 @@ impl Listener {
     /// waits for INFO would not understand.
     async fn refuse(
         &self,
-        stream: &mut Stream<TcpStream>,
+        stream: &mut Stream<Tcp>,
         acceptor: &Acceptor,
         handle: &Handle,
         error: HandshakeError,
@@ -424,7 +422,7 @@ fn now() -> Moment {
     Moment { wall: jiff::Timestamp::now(), clock: Instant::now() }
 }
 
-async fn write_all(stream: &mut Stream<TcpStream>, data: &[u8]) -> Result<(), Refused> {
+async fn write_all(stream: &mut Stream<Tcp>, data: &[u8]) -> Result<(), Refused> {
     let mut rest = data;
     let refused = |_| Refused { reason: CloseReason::WriteError };
     while !rest.is_empty() {

@@ -17,6 +17,7 @@ mod rotation;
 mod signals;
 pub mod supervisor;
 mod systemd;
+mod tcp;
 
 pub use files::{FileSource, StartFiles};
 pub use listener::Listener;

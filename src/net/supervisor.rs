@@ -12,6 +12,7 @@ pub use super::reload::Reread;
 use super::rotation::{Stamps, Watch};
 use super::signals::Signals;
 use super::systemd::{self, Notifier};
+use super::tcp::Incoming;
 use crate::audit_log::{AuditLog, Facts};
 use crate::limits::FIRST_STAPLES;
 use crate::log::{LineFormat, LogSettings, LogTarget, Logger};
@@ -204,7 +205,10 @@ async fn serve(
         tokio::spawn(Arc::clone(&shared).report_rejected());
     }
     tokio::spawn(Arc::clone(&shared).report_failures());
-    let accepting = tokio::spawn(shared.serve(listener));
+    let incoming = Incoming::new(listener).map_err(|error| {
+        fatal(format!("Error listening on port: {address}, {}", crate::log::os_error_text(&error)))
+    })?;
+    let accepting = tokio::spawn(shared.serve(incoming));
     // Before "ready" is said: whoever waits for it may send a signal at once.
     let signals = Signals::hook()?;
     let when_ready = start.when_ready.take();

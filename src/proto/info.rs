@@ -48,6 +48,9 @@ pub struct Info {
     pub natssl: &'static str,
 }
 
+/// Room for a usual line, in bytes.
+const USUAL: usize = 512;
+
 fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -59,7 +62,8 @@ fn is_zero(value: &u64) -> bool {
 impl Info {
     /// The protocol line, blank before CRLF included.
     pub fn line(&self) -> Vec<u8> {
-        let mut line = b"INFO ".to_vec();
+        let mut line = Vec::with_capacity(USUAL);
+        line.extend_from_slice(b"INFO ");
         // Serializing plain strings and numbers into memory cannot fail.
         serde_json::to_writer(&mut line, self).expect("INFO holds only plain values");
         line.extend_from_slice(b" \r\n");

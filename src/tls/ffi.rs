@@ -9,6 +9,7 @@ pub mod client;
 pub mod errors;
 pub mod fips;
 pub mod mac;
+pub mod sockets;
 pub mod store;
 
 use foreign_types::{ForeignType, ForeignTypeRef};

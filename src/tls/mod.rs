@@ -52,6 +52,7 @@ pub use crl::{CrlCheck, CrlTotals};
 pub use error::{HandshakeError, SetupError, VerifyFailure};
 pub use expiry::{Clock, OwnCertificate};
 pub use ffi::keep_freed_memory;
+pub use ffi::sockets::watch;
 pub use fips::settings::Recheck;
 pub use fips::{Evidence, Level, Refusal, VERSION};
 pub use holder::Holder;
