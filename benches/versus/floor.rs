@@ -1,5 +1,5 @@
 //! What the cryptography in a row costs by itself, as the `openssl` program of this machine says, and
-//! what moving its bytes through the loopback does.
+//! what moving its bytes through the loopback and its connections do.
 //!
 //! The program may be linked to another OpenSSL than the server; the report names both.
 
@@ -11,7 +11,7 @@ use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::listener::Clients;
-use crate::load::own_cpu;
+use crate::load::{own_cpu, own_thread_cpu, threads};
 use crate::pki::KeyType;
 use crate::rows::Row;
 use crate::work::{Bound, Group, Resume};
@@ -26,8 +26,9 @@ pub fn of(row: &Row) -> Option<f64> {
             }
             Some(bytes * per_byte)
         }
+        Bound::Connection => connection(),
         Bound::Handshake { key, group, clients, resume } => {
-            let mut sum = agreement(*group)?;
+            let mut sum = connection()? + agreement(*group)?;
             if *resume == Resume::Never {
                 let signature = signature(*key)?;
                 sum += signature.sign;
@@ -78,6 +79,52 @@ fn move_bytes() -> std::io::Result<f64> {
 }
 
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// Nanoseconds of CPU for a connection at a thread that does nothing but serve one after the other: INFO,
+/// CONNECT, PONG, the end. Measured once.
+fn connection() -> Option<f64> {
+    static KNOWN: OnceLock<Option<f64>> = OnceLock::new();
+    *KNOWN.get_or_init(|| serve_connections().ok())
+}
+
+fn serve_connections() -> std::io::Result<f64> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    let clients = 2 * threads();
+    std::thread::scope(|scope| {
+        let client = || {
+            for _ in 0..CONNECTIONS {
+                let mut tcp = TcpStream::connect(address)?;
+                tcp.read_exact(&mut [0; INFO_BYTES])?;
+                tcp.write_all(CONNECT)?;
+                tcp.read_exact(&mut [0; PONG.len()])?;
+            }
+            std::io::Result::Ok(())
+        };
+        for _ in 0..clients {
+            scope.spawn(client);
+        }
+        let before = own_thread_cpu();
+        for _ in 0..clients * CONNECTIONS {
+            let (mut tcp, _) = listener.accept()?;
+            tcp.set_nodelay(true)?;
+            tcp.write_all(&[b'i'; INFO_BYTES])?;
+            tcp.read_exact(&mut [0; CONNECT.len()])?;
+            tcp.write_all(PONG)?;
+            if tcp.read(&mut [0])? > 0 {
+                return Err(std::io::Error::other("more than a client has to say"));
+            }
+        }
+        Ok((own_thread_cpu() - before) as f64 / (clients * CONNECTIONS) as f64)
+    })
+}
+
+/// Of each client; all together need fewer ports than an address has.
+const CONNECTIONS: usize = 1500;
+/// A usual INFO.
+const INFO_BYTES: usize = 362;
+const CONNECT: &[u8] = b"CONNECT {\"verbose\":false}\r\nPING\r\n";
+const PONG: &[u8] = b"PONG\r\n";
 
 #[derive(Clone, Copy)]
 struct Signature {

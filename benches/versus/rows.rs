@@ -306,7 +306,7 @@ fn connections() -> Vec<Row> {
             what: "INFO, CONNECT, PONG, close".to_owned(),
             listener: Listener::Plain,
             work: Work::Connects(Connects { security: Security::None }),
-            bound: None,
+            bound: Some(Bound::Connection),
         },
         tls("tls13-ecdsa-x25519", Tls13, EcdsaP256, Group::X25519, Anonymous, Never),
         tls("tls13-ecdsa-p256", Tls13, EcdsaP256, Group::P256, Anonymous, Never),

@@ -220,8 +220,10 @@ pub enum Held {
     HalfOpenTls,
 }
 
-/// What nobody can save: moving bytes, and the work of the cryptographic library.
+/// What nobody can save: moving bytes, connections, and the work of the cryptographic library.
 pub enum Bound {
+    /// One connection in clear.
+    Connection,
     /// Of one message, in and out together. `record_bytes`: length of a TLS record, if there are any.
     Bytes {
         record_bytes: Option<usize>,

@@ -163,7 +163,7 @@ fn quantiles(mut latencies: Vec<u64>) -> Vec<Metric> {
 }
 
 /// Threads for one side of the load, leaving the server at least half of the machine.
-fn threads() -> usize {
+pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }
 
@@ -174,6 +174,14 @@ fn payload(bytes: usize) -> Vec<u8> {
 
 /// CPU nanoseconds this process has used.
 pub fn own_cpu() -> u64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    nanoseconds(ClockId::ProcessCPUTime)
+}
+
+pub fn own_thread_cpu() -> u64 {
+    nanoseconds(ClockId::ThreadCPUTime)
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
