@@ -192,7 +192,7 @@ async fn serve(
     let options = &generation.options;
     server.registry.add(&handle, options.max_connections);
     let mut socket = Socket::new(end);
-    socket.write_all(&server.info_for(&generation, &handle).line()).await?;
+    socket.write_all(&server.info_line(&generation, &handle)).await?;
     socket.flush().await?;
     let stream = match &generation.acceptor {
         None => Stream::Plain(socket),

@@ -267,10 +267,7 @@ impl Listener {
         admitted: bool,
     ) -> Result<(), Refused> {
         let write_error = |_| Refused { reason: CloseReason::WriteError };
-        socket
-            .write_all(&self.server.info_for(generation, handle).line())
-            .await
-            .map_err(write_error)?;
+        socket.write_all(&self.server.info_line(generation, handle)).await.map_err(write_error)?;
         socket.flush().await.map_err(write_error)?;
         if admitted {
             return Ok(());

@@ -4,7 +4,10 @@
 //! wrong type is an error, and a second CONNECT is decoded into the options of the first.
 
 use crate::secret::Secret;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What CONNECT may say. Defaults hold also when it never comes.
@@ -99,7 +102,7 @@ impl ConnectOptions {
         if text.iter().all(u8::is_ascii_whitespace) {
             return Err(ConnectError::Empty);
         }
-        let value = parse(text).map_err(|error| ConnectError::Json {
+        let said = parse(text).map_err(|error| ConnectError::Json {
             line: error.line(),
             column: error.column(),
             kind: match error.classify() {
@@ -108,12 +111,12 @@ impl ConnectOptions {
                 serde_json::error::Category::Data | serde_json::error::Category::Io => "bad data",
             },
         })?;
-        let map = match value {
-            Value::Object(map) => map,
-            Value::Null => return Ok(()),
-            _ => return Err(ConnectError::NotAnObject),
+        let pairs = match said {
+            Said::Object(pairs) => pairs,
+            Said::Null => return Ok(()),
+            Said::Other => return Err(ConnectError::NotAnObject),
         };
-        for (key, value) in map {
+        for (key, value) in pairs {
             if !value.is_null() {
                 self.set(&folded(&key), value)?;
             }
@@ -149,8 +152,70 @@ impl ConnectOptions {
     }
 }
 
+/// A JSON text as far as CONNECT needs it: pairs in the order they came, the same key as often as it
+/// was said. COMPAT: Go applies each.
+enum Said {
+    Object(Vec<(String, Value)>),
+    Null,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SaidVisitor)
+    }
+}
+
+struct SaidVisitor;
+
+impl<'de> Visitor<'de> for SaidVisitor {
+    type Value = Said;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
+        // As many as usual clients say.
+        let mut pairs = Vec::with_capacity(16);
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Said::Object(pairs))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Said, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Said::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Said, E> {
+        Ok(Said::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
+        Ok(Said::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Said, E> {
+        Ok(Said::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Said, E> {
+        Ok(Said::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Said, E> {
+        Ok(Said::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Said, E> {
+        Ok(Said::Other)
+    }
+}
+
 /// COMPAT: Go reads half of a surrogate pair, and bytes that are no UTF-8, as U+FFFD.
-fn parse(text: &[u8]) -> serde_json::Result<Value> {
+fn parse<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(text).or_else(|error| match std::str::from_utf8(text) {
         Ok(text) if !text.contains("\\u") => Err(error),
         _ => serde_json::from_str(&without_half_pairs(&String::from_utf8_lossy(text))),
@@ -185,8 +250,11 @@ fn without_half_pairs(text: &str) -> String {
 
 /// COMPAT: the letters Go's JSON decoder takes for the same, the Kelvin sign and the long s among
 /// them.
-fn folded(key: &str) -> String {
-    key.to_ascii_lowercase().replace('\u{212a}', "k").replace('\u{17f}', "s")
+fn folded(key: &str) -> Cow<'_, str> {
+    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        return Cow::Borrowed(key);
+    }
+    Cow::Owned(key.to_ascii_lowercase().replace('\u{212a}', "k").replace('\u{17f}', "s"))
 }
 
 /// Is this a JSON object, or null, which Go takes for an empty one?
@@ -203,7 +271,7 @@ fn subject_lists(key: &'static str, value: &Value) -> Result<(), ConnectError> {
     };
     let Value::Object(lists) = value else { return Err(wrong(value)) };
     for (name, list) in lists {
-        let known = matches!(folded(name).as_str(), "allow" | "deny");
+        let known = matches!(&*folded(name), "allow" | "deny");
         let right = match list {
             Value::Null => true,
             Value::Array(items) => items.iter().all(|item| item.is_string() || item.is_null()),
@@ -276,7 +344,7 @@ fn redact(value: &mut Value) {
             for (key, value) in map {
                 let key = folded(key);
                 let secret = SECRET.iter().any(|word| key.contains(word))
-                    || matches!(key.as_str(), "nkey" | "sig" | "proxy_sig" | "seed" | "pin");
+                    || matches!(&*key, "nkey" | "sig" | "proxy_sig" | "seed" | "pin");
                 match secret {
                     true => *value = Value::from("[REDACTED]"),
                     false => redact(value),
@@ -302,6 +370,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_said_twice_counts_twice() {
+        let mut options = ConnectOptions::default();
+        options.merge(br#"{"name":"a","NAME":"b","verbose":false,"verbose":null}"#).unwrap();
+        assert!(options.name == "b" && !options.verbose);
+        assert!(options.merge(br#"{"name":1,"name":"b"}"#).is_err());
+    }
+
+    #[test]
     fn second_connect_keeps_what_it_does_not_name() {
         let mut options = ConnectOptions::default();
         options.merge(br#"{"verbose":false,"name":"a"}"#).unwrap();
@@ -319,7 +395,14 @@ mod tests {
         assert_eq!(options.merge(b""), Err(ConnectError::Empty));
         let error = options.merge(br#"{"pass":"s3cret"#).unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
-        assert_eq!(options.merge(b"[]"), Err(ConnectError::NotAnObject));
+        for other in ["[]", "[[1],{}]", "1", "-1", "1.5", "true", "\"x\""] {
+            assert_eq!(options.merge(other.as_bytes()), Err(ConnectError::NotAnObject), "{other}");
+        }
+        for cut in ["[1", "[1]]", "{\"a\":1}}"] {
+            let error = options.merge(cut.as_bytes());
+            assert!(matches!(error, Err(ConnectError::Json { .. })), "{cut}");
+        }
+        assert_eq!(options.merge(b" null "), Ok(()));
         assert!(options.merge(br#"{"protocol":1.5}"#).is_err());
     }
 

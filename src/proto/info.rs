@@ -1,6 +1,8 @@
 //! INFO as the server sends it to clients. COMPAT: key order and omission as in nats-server.
 
+use super::address;
 use serde::Serialize;
+use std::net::IpAddr;
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Info {
@@ -59,6 +61,38 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
+/// INFO, rendered but for whom it is sent to.
+pub struct Template {
+    before: Box<str>,
+    after: Box<str>,
+}
+
+impl Template {
+    /// Of an INFO without `client_id` and `client_ip`.
+    pub fn new(info: &Info) -> Self {
+        const KEY: &str = ",\"max_payload\":";
+        let line = String::from_utf8(info.line()).expect("JSON is text");
+        // No value can look like the key: in a string its quotes are escaped.
+        let key = line.find(KEY).map_or(line.len(), |at| at + KEY.len());
+        let digits = line[key..].find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+        let (before, after) = line.split_at(key + digits);
+        Self { before: before.into(), after: after.into() }
+    }
+
+    /// [`Info::line`] with `client_id` and `client_ip`.
+    pub fn line(&self, client_id: u64, client_ip: IpAddr) -> Vec<u8> {
+        let mut line = String::with_capacity(self.before.len() + self.after.len() + 96);
+        line.push_str(&self.before);
+        line.push_str(",\"client_id\":");
+        line.push_str(itoa::Buffer::new().format(client_id));
+        line.push_str(",\"client_ip\":\"");
+        address::push_ip(&mut line, client_ip);
+        line.push('"');
+        line.push_str(&self.after);
+        line.into_bytes()
+    }
+}
+
 impl Info {
     /// The protocol line, blank before CRLF included.
     pub fn line(&self) -> Vec<u8> {
@@ -74,6 +108,26 @@ impl Info {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_makes_the_same_line() {
+        // The worst of names: the key itself, as far as JSON lets it through.
+        let name = ",\"max_payload\":7,".to_owned();
+        for ip in ["127.0.0.1", "2001:db8::1", "::ffff:1.2.3.4"] {
+            let info = Info {
+                server_name: name.clone(),
+                max_payload: 1_048_576,
+                nonce: "n".to_owned(),
+                ldm: true,
+                natssl: "1",
+                ..Info::default()
+            };
+            let template = Template::new(&info);
+            let info = Info { client_id: 12, client_ip: ip.to_owned(), ..info };
+            let line = template.line(12, ip.parse().unwrap());
+            assert_eq!(String::from_utf8(line), String::from_utf8(info.line()));
+        }
+    }
 
     #[test]
     fn empty_values_are_omitted_and_the_line_ends_as_clients_expect() {

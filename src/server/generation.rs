@@ -4,11 +4,11 @@
 //! Connections keep the one they know until they look again, which they do before they serve the
 //! next bytes.
 
-use super::{API_LEVEL, COMPATIBLE_VERSION, Identity};
+use super::{API_LEVEL, COMPATIBLE_VERSION, GLOBAL_ACCOUNT, Identity};
 use crate::auth::Auth;
 use crate::auth::monitoring::Guard;
 use crate::options::Options;
-use crate::proto::info::Info;
+use crate::proto::info::{Info, Template};
 use crate::session::Handle;
 use crate::tls::Acceptor;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Generation {
     pub loaded: jiff::Timestamp,
     /// INFO without what differs per connection.
     info: Info,
+    /// The one that comes first, and the one that answers the first PING.
+    lines: (Template, Template),
 }
 
 /// TLS of the listeners of one generation.
@@ -72,8 +74,9 @@ impl Generation {
             natssl: crate::tls::VERSION,
             ..Info::default()
         };
+        let lines = (Template::new(&info), Template::new(&connected(&auth, info.clone())));
         let Acceptors { clients: acceptor, monitor, guard } = acceptors;
-        Self { number, options, auth, acceptor, monitor, guard, loaded, info }
+        Self { number, options, auth, acceptor, monitor, guard, loaded, info, lines }
     }
 
     pub fn info(&self) -> &Info {
@@ -105,12 +108,30 @@ impl Generation {
 
     /// INFO for one connection.
     pub(super) fn info_for(&self, handle: &Handle) -> Info {
-        Info {
-            client_id: handle.cid,
-            client_ip: handle.address.ip().to_string(),
-            ..self.info.clone()
-        }
+        let client_ip = handle.address.ip().to_string();
+        Info { client_id: handle.cid, client_ip, ..self.info.clone() }
     }
+
+    /// INFO for one connection that has said CONNECT.
+    pub(super) fn connected_info_for(&self, handle: &Handle) -> Info {
+        connected(&self.auth, self.info_for(handle))
+    }
+
+    /// [`Generation::info_for`] as a line.
+    pub(super) fn line_for(&self, handle: &Handle) -> Vec<u8> {
+        self.lines.0.line(handle.cid, handle.address.ip())
+    }
+
+    /// [`Generation::connected_info_for`] as a line.
+    pub(super) fn connected_line_for(&self, handle: &Handle) -> Vec<u8> {
+        self.lines.1.line(handle.cid, handle.address.ip())
+    }
+}
+
+/// COMPAT: this one says that authentication is required under a `no_auth_user`, too.
+fn connected(auth: &Auth, info: Info) -> Info {
+    let remote_account = GLOBAL_ACCOUNT.to_owned();
+    Info { connect_info: true, auth_required: auth.required(), remote_account, ..info }
 }
 
 fn advertised(options: &Options, port: u16) -> (String, u16) {

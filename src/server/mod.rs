@@ -34,6 +34,8 @@ use trail::Trail;
 pub const COMPATIBLE_VERSION: &str = "2.15.1";
 /// COMPAT: API level of that release.
 const API_LEVEL: u32 = 5;
+/// COMPAT: the account of everybody as long as there are no others.
+const GLOBAL_ACCOUNT: &str = "$G";
 
 /// Facts only the start knows.
 pub struct Identity {
@@ -75,7 +77,7 @@ pub struct Server {
 impl Server {
     /// `port` is the bound one.
     pub fn new(identity: Identity, options: Options, port: u16, acceptors: Acceptors) -> Self {
-        let account = Arc::new(Account::new("$G", options.sublist_cache));
+        let account = Arc::new(Account::new(GLOBAL_ACCOUNT, options.sublist_cache));
         let registry = Registry::new(options.max_closed_clients);
         let loaded = identity.started;
         let first = Generation::new(1, &identity, options, port, acceptors, loaded);
@@ -138,6 +140,22 @@ impl Server {
     /// INFO for one connection.
     pub fn info_for(&self, generation: &Generation, handle: &Handle) -> Info {
         Info { ldm: self.lame_duck.load(Ordering::Relaxed), ..generation.info_for(handle) }
+    }
+
+    /// The line INFO for one connection.
+    pub fn info_line(&self, generation: &Generation, handle: &Handle) -> Vec<u8> {
+        match self.is_lame_duck() {
+            false => generation.line_for(handle),
+            true => self.info_for(generation, handle).line(),
+        }
+    }
+
+    /// The line INFO for one connection that has said CONNECT.
+    pub fn connected_info_line(&self, generation: &Generation, handle: &Handle) -> Vec<u8> {
+        match self.is_lame_duck() {
+            false => generation.connected_line_for(handle),
+            true => Info { ldm: true, ..generation.connected_info_for(handle) }.line(),
+        }
     }
 
     /// A seed per connection; need not be secret.

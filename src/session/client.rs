@@ -344,12 +344,7 @@ impl Client {
         let wanted = self.connect_received && self.connect.protocol >= 1;
         if wanted && !self.connect_info_sent {
             self.connect_info_sent = true;
-            let mut info = self.server.info_for(&self.generation, &self.handle);
-            info.connect_info = true;
-            // COMPAT: this one says so under a `no_auth_user`, too.
-            info.auth_required = self.generation.auth.required();
-            info.remote_account.clone_from(&self.server.account.name);
-            self.send(&info.line());
+            self.send(&self.server.connected_info_line(&self.generation, &self.handle));
             self.handle.takes_async_info.store(true, Ordering::Release);
         }
     }

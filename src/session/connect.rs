@@ -3,6 +3,7 @@
 use super::CloseReason;
 use super::activity::Introduction;
 use super::client::{Client, Phase, Then};
+use super::handle::first_label;
 use crate::auth::{Arrival, Decision, Identity, Mapping};
 use crate::log::quoted;
 use crate::secret::Secret;
@@ -137,8 +138,7 @@ impl Client {
 
     /// `ip:port - cid:N - "v<version>:<lang>:<name>" - "<account>/user:<name>"`, empty parts left out.
     fn label(&self, identity: &Identity) -> String {
-        let (address, cid) = (self.handle.address, self.handle.cid);
-        let mut label = format!("{address} - cid:{cid}");
+        let mut label = first_label(self.handle.cid, self.handle.address);
         let mut parts = Vec::new();
         if !self.connect.version.is_empty() {
             parts.push(format!("v{}", self.connect.version));
@@ -149,7 +149,8 @@ impl Client {
             }
         }
         if !parts.is_empty() {
-            label.push_str(&format!(" - {}", quoted(&parts.join(":"))));
+            label.push_str(" - ");
+            label.push_str(&quoted(&parts.join(":")));
         }
         // COMPAT: who it is stands there only where somebody had to say.
         if !self.generation.auth.required() {

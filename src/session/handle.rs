@@ -3,6 +3,7 @@
 use super::activity::{Activity, Moment};
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
+use crate::proto::address::push_address;
 use crate::server::trail::Entry;
 use crate::tls::{Link, Peer};
 use hashbrown::HashMap;
@@ -55,7 +56,7 @@ impl Handle {
             entry: Entry::default(),
             peer: OnceLock::new(),
             links: Mutex::default(),
-            label: RwLock::new(format!("{address} - cid:{cid}").into()),
+            label: RwLock::new(first_label(cid, address).into()),
             replies: Mutex::default(),
             subscriptions: Mutex::default(),
             finished: Mutex::new(Vec::new()),
@@ -116,6 +117,15 @@ impl Handle {
     pub fn take_finished(&self) -> Vec<SubRef> {
         std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What a connection is called before it has said who it is: `ip:port - cid:N`.
+pub fn first_label(cid: u64, address: SocketAddr) -> String {
+    let mut label = String::with_capacity(64);
+    push_address(&mut label, address);
+    label.push_str(" - cid:");
+    label.push_str(itoa::Buffer::new().format(cid));
+    label
 }
 
 /// One SUB.
