@@ -33,7 +33,10 @@ pub enum Delivery {
     Thirds,
 }
 
-/// Longer than anything a live server needs, short enough for cases that end in silence.
+/// Longer than anything a live server needs, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for barriers, which may end in silence in many cases.
 const SILENCE: Duration = Duration::from_secs(4);
 
 const GREETINGS: [(&str, &str); 4] = [
@@ -104,14 +107,14 @@ impl Run<'_> {
             '#' => self.barrier(letter, true),
             '<' => {
                 self.flush(letter);
-                let line = self.peer(letter).raw.try_line(SILENCE);
+                let line = self.peer(letter).raw.try_line(PATIENCE);
                 let line = line.unwrap_or_else(|| "[no line]".to_owned());
                 self.transcript.push(format!("{letter}< {}", normal::line(&line)));
             }
             '~' => {
                 self.flush(letter);
                 let raw = &mut self.peer(letter).raw;
-                let length = raw.read_until(SILENCE, normal::complete).unwrap_or(0);
+                let length = raw.read_until(PATIENCE, normal::complete).unwrap_or(0);
                 let mut received = raw.take();
                 let rest = received.split_off(length);
                 raw.put_back(rest);
@@ -119,7 +122,7 @@ impl Run<'_> {
             }
             '.' => {
                 self.flush(letter);
-                self.peer(letter).raw.read_until(SILENCE, |_| None);
+                self.peer(letter).raw.read_until(PATIENCE, |_| None);
                 self.record(letter, false);
                 if self.peer(letter).raw.end().is_none() {
                     self.transcript.push(format!("{letter}  [stays open]"));
@@ -140,7 +143,7 @@ impl Run<'_> {
 
     fn open(&mut self, letter: char, show: bool) {
         let mut raw = Raw::connect(self.server.addr());
-        let info = raw.try_line(SILENCE).unwrap_or_else(|| "[no INFO]".to_owned());
+        let info = raw.try_line(PATIENCE).unwrap_or_else(|| "[no INFO]".to_owned());
         if show {
             self.transcript.push(format!("{letter}< {}", normal::line(&info)));
         }

@@ -80,6 +80,19 @@ impl TlsOptions {
         self
     }
 
+    /// Ready to shake hands; whoever must be quick makes it before it connects.
+    fn ssl(&self) -> Ssl {
+        let context = self.context().expect("OpenSSL accepts the offer");
+        let mut ssl = Ssl::new(&context).expect("an SSL object");
+        if let Some(name) = &self.name {
+            ssl.set_hostname(name).expect("a host name");
+            if self.ca.is_some() {
+                ssl.param_mut().set_host(name).expect("a host name");
+            }
+        }
+        ssl
+    }
+
     fn context(&self) -> Result<SslContext, openssl::error::ErrorStack> {
         let mut builder = SslContextBuilder::new(SslMethod::tls_client())?;
         builder.set_security_level(if self.weak { 0 } else { 1 });
@@ -155,28 +168,25 @@ impl Raw {
 
     /// TLS before anything else.
     pub fn connect_tls_first(addr: SocketAddr, options: &TlsOptions) -> Raw {
+        let ssl = options.ssl();
         let mut raw = Raw::connect(addr);
-        raw.start_tls(options);
+        raw.shake_hands(ssl);
         raw
     }
 
     /// Starts TLS on this connection. True if the handshake succeeded; with TLS 1.3 the server
     /// may still refuse the certificate, which the first read shows. Otherwise see `end`.
     pub fn start_tls(&mut self, options: &TlsOptions) -> bool {
+        self.shake_hands(options.ssl())
+    }
+
+    fn shake_hands(&mut self, ssl: Ssl) -> bool {
         let stream = match std::mem::replace(&mut self.io, Io::Gone) {
             Io::Plain(stream) => stream,
             Io::Tls(_) => panic!("TLS is on already"),
             Io::Gone => return false,
         };
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
-        let context = options.context().expect("OpenSSL accepts the offer");
-        let mut ssl = Ssl::new(&context).expect("an SSL object");
-        if let Some(name) = &options.name {
-            ssl.set_hostname(name).expect("a host name");
-            if options.ca.is_some() {
-                ssl.param_mut().set_host(name).expect("a host name");
-            }
-        }
         match ssl.connect(stream) {
             Ok(stream) => {
                 self.io = Io::Tls(Box::new(stream));

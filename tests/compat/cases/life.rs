@@ -6,7 +6,7 @@ use crate::run::{ONE_WRITE, Table};
 pub const TABLES: &[Table] = &[
     Table {
         name: "stale",
-        config: "ping_interval: \"300ms\"\nping_max: 2\n",
+        config: "ping_interval: \"1s\"\nping_max: 2\n",
         deliveries: ONE_WRITE,
         cases: &[
             ("never_answers", &[r#"A: CONNECT {"verbose":false}"#, "A<", "A<", "A<", "A."]),
@@ -19,7 +19,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "stale_at_once",
-        config: "ping_interval: \"300ms\"\nping_max: 0\n",
+        config: "ping_interval: \"1s\"\nping_max: 0\n",
         deliveries: ONE_WRITE,
         cases: &[("connect", &[r#"A: CONNECT {"verbose":false}"#, "A<", "A."])],
     },
@@ -31,7 +31,7 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "auth_timeout",
-        config: "authorization { user: u, password: p, timeout: 0.5 }\n",
+        config: "authorization { user: u, password: p, timeout: 2 }\n",
         deliveries: ONE_WRITE,
         cases: &[
             ("silence", &["A+", "A."]),
@@ -41,14 +41,14 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "auth_timeout_no_auth_user",
-        config: "authorization { users: [ { user: u, password: p } ], timeout: 0.5 }\n\
+        config: "authorization { users: [ { user: u, password: p } ], timeout: 2 }\n\
                  no_auth_user: u\n",
         deliveries: ONE_WRITE,
         cases: &[("silence", &["A+", "A."]), ("in_time", &["A+", "A: PING"])],
     },
     Table {
         name: "lame_duck",
-        config: "lame_duck_duration: \"30s\"\nlame_duck_grace_period: \"1s\"\n",
+        config: "lame_duck_duration: \"30s\"\nlame_duck_grace_period: \"10s\"\n",
         deliveries: ONE_WRITE,
         cases: &[(
             "info_then_close",

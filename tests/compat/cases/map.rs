@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Ends by itself: what is not answered with a refusal is closed for `Z`.
 const CONNECT: &str = "CONNECT {\"verbose\":false}\r\nPUB a 1\r\nx\r\nPING\r\nZ\r\n";
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who connects, and what it says.
 enum Client {
@@ -130,7 +130,7 @@ fn logged(line: &str) -> Option<String> {
 /// | `pins...`     | `TLSPinnedCertsClient` before its reload                                        |
 fn tables(pki: &Pki) -> Vec<Table> {
     let files = format!(
-        "cert_file: \"{}\"\nkey_file: \"{}\"\nca_file: \"{}\"\n",
+        "cert_file: \"{}\"\nkey_file: \"{}\"\nca_file: \"{}\"\ntimeout: 20\n",
         pki.server.cert.display(),
         pki.server.key.display(),
         pki.ca.display(),

@@ -155,7 +155,7 @@ fn peers_intermediate(kind: Kind, pki: &Pki) -> Vec<String> {
 }
 
 fn faults(kind: Kind, pki: &Pki, more: &str) -> Vec<String> {
-    let tls = format!("ocsp_peer {{ verify: true, ca_timeout: \"500ms\"{more} }}");
+    let tls = format!("ocsp_peer {{ verify: true, ca_timeout: 3{more} }}");
     let (server, _folder) = start(kind, pki, &tls);
     let mut got = Vec::new();
     for (name, _) in FAULTS.iter().filter(|(name, _)| !BEYOND.contains(name)) {
@@ -170,7 +170,7 @@ fn faults(kind: Kind, pki: &Pki, more: &str) -> Vec<String> {
 const BEYOND: [&str; 4] = ["wrong-serial", "wrong-issuer", "delegate-that-ran-out", "endless"];
 
 fn peers_beyond(kind: Kind, pki: &Pki) -> Vec<String> {
-    let tls = "ocsp_peer { verify: true, ca_timeout: 1, allow_when_ca_unreachable: true }";
+    let tls = "ocsp_peer { verify: true, ca_timeout: 3, allow_when_ca_unreachable: true }";
     let (server, _folder) = start(kind, pki, tls);
     let mut got = Vec::new();
     for name in BEYOND {
@@ -219,18 +219,18 @@ fn peers_remembered(kind: Kind, pki: &Pki) -> Vec<String> {
             "ocsp_cache {{ local_store: {:?}, preserve_revoked: {preserve} }}",
             folder.path().join("rc")
         );
-        let tls = "ocsp_peer { verify: true, ca_timeout: 1, allowed_clockskew: 0, \
+        let tls = "ocsp_peer { verify: true, ca_timeout: 3, allowed_clockskew: 0, \
                    allow_when_ca_unreachable: true }";
         let server = Server::start(kind, &config(pki, tls, &top));
         let (pair, bad) = client(pki, kind, "remembered", "good");
         let leaf = pair.certificate();
-        let (this_update, next_update) = (now() - 60, Some(now() + 2));
+        let (this_update, next_update) = (now() - 60, Some(now() + 5));
         let short = Answer { says: says_what, this_update, next_update, ..Answer::new(pki, &leaf) };
         bad.turn(Fault::Says(short.der()));
         got.push(says(&server, &format!("{says_what:?} {preserve} at first"), &pair));
         bad.turn(Fault::Closes);
         // Only the clock ends what is remembered.
-        std::thread::sleep(Duration::from_millis(3200));
+        std::thread::sleep(Duration::from_millis(6200));
         for time in ["second", "third"] {
             got.push(says(&server, &format!("{says_what:?} {preserve} the {time} time"), &pair));
         }
@@ -243,14 +243,14 @@ fn peers_remembered(kind: Kind, pki: &Pki) -> Vec<String> {
 /// `OCSPPeerNextUpdateUnset`.
 fn peers_without_end(kind: Kind, pki: &Pki) -> Vec<String> {
     let tls =
-        "ocsp_peer { verify: true, allowed_clockskew: 0, cache_ttl_when_next_update_unset: 2 }";
+        "ocsp_peer { verify: true, allowed_clockskew: 0, cache_ttl_when_next_update_unset: 5 }";
     let (server, _folder) = start(kind, pki, tls);
     let (pair, bad) = client(pki, kind, "without-end", "good");
     let leaf = pair.certificate();
     let answer =
         || Answer { this_update: now(), next_update: None, ..Answer::new(pki, &leaf) }.der();
     let mut got = Vec::new();
-    for wait in [0, 0, 3200] {
+    for wait in [0, 0, 6200] {
         // Only the clock ends what is remembered.
         std::thread::sleep(Duration::from_millis(wait));
         bad.turn(Fault::Says(answer()));
@@ -377,7 +377,7 @@ fn staple_modes(kind: Kind, pki: &Pki) -> Vec<String> {
             "ocsp {}",
         ] {
             let config = format!(
-                "{ocsp}\ntls {{\ncert_file: {:?}\nkey_file: {:?}\nca_file: {:?}\n}}\n",
+                "{ocsp}\ntls {{\ncert_file: {:?}\nkey_file: {:?}\nca_file: {:?}\ntimeout: 20\n}}\n",
                 pair.cert, pair.key, pki.ca
             );
             let server = Server::start(kind, &config);
@@ -404,7 +404,9 @@ fn staple_of_both(kind: Kind, pki: &Pki) -> Vec<String> {
 
 fn stapled(pair: &Pair, ca: &Path, ocsp: &str) -> String {
     let (cert, key) = (&pair.cert, &pair.key);
-    format!("{ocsp}\ntls {{\ncert_file: {cert:?}\nkey_file: {key:?}\nca_file: {ca:?}\n}}\n")
+    format!(
+        "{ocsp}\ntls {{\ncert_file: {cert:?}\nkey_file: {key:?}\nca_file: {ca:?}\ntimeout: 20\n}}\n"
+    )
 }
 
 fn reload(server: &Server, config: &str) {

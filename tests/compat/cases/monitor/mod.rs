@@ -234,8 +234,10 @@ fn activity(judge: &Judge) {
         };
         // A server notes it when it has answered, so a change may come a little late.
         let moved = |before: Value| {
-            let end = std::time::Instant::now() + std::time::Duration::from_millis(150);
-            while last() == before && std::time::Instant::now() < end {}
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(1);
+            while last() == before && std::time::Instant::now() < end {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
             last() != before
         };
         let mut raw = connect();

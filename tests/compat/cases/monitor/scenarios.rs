@@ -31,14 +31,14 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "reasons",
-        config: "max_control_line: 300\nping_interval: \"300ms\"\nping_max: 1\n",
+        config: "max_control_line: 300\nping_interval: \"1s\"\nping_max: 1\n",
         act: reasons,
         open: 0,
         closed: 6,
     },
     Scenario {
         name: "users",
-        config: "authorization { timeout: 0.3, users: [{user: a, password: pa}\n\
+        config: "authorization { timeout: 30, users: [{user: a, password: pa}\n\
                  {user: b, password: pb, permissions: {publish: x, subscribe: [\"y.>\", \"z q\"]}}]\n\
                  }\nno_auth_user: b\n",
         act: users,
@@ -47,7 +47,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "single",
-        config: "authorization { user: a, password: pa, timeout: 0.3 }\n",
+        config: "authorization { user: a, password: pa, timeout: 3 }\n",
         act: single,
         open: 1,
         closed: 2,
