@@ -1,5 +1,6 @@
 //! OCSP responders: OpenSSL's, with a real index, and one that does what none should.
 
+use super::PATIENCE;
 use super::pki::{Issuer, Pki};
 use openssl::x509::X509;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,6 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// `openssl ocsp` with an index of its own; ends with this.
@@ -53,7 +55,7 @@ impl Responder {
         let folder = tempfile::tempdir().unwrap();
         pem(folder.path(), "ca", issuer);
         index(folder.path(), known);
-        let (child, output, port) = run(folder.path(), "0");
+        let (child, output, port) = run(folder.path(), "0").expect("a responder");
         let url = format!("http://127.0.0.1:{port}");
         Self { child, folder, _output: output, url }
     }
@@ -64,16 +66,24 @@ impl Responder {
         let _ = self.child.wait();
         index(self.folder.path(), known);
         let port = self.url.rsplit(':').next().unwrap();
-        (self.child, self._output, _) = run(self.folder.path(), port);
+        // Somebody may have been given the port meanwhile, for a connection of theirs.
+        let end = Instant::now() + PATIENCE;
+        (self.child, self._output, _) = loop {
+            match run(self.folder.path(), port) {
+                Ok(running) => break running,
+                Err(line) => assert!(Instant::now() < end, "{line}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
     }
 }
 
-/// Starts the responder; returns its port.
-fn run(folder: &Path, port: &str) -> (Child, BufReader<ChildStdout>, String) {
+/// Starts the responder; returns its port, or what it says instead.
+fn run(folder: &Path, asked: &str) -> Result<(Child, BufReader<ChildStdout>, String), String> {
     let arguments = "-index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -nmin 60";
     let mut child = Command::new("openssl")
         .current_dir(folder)
-        .args(["ocsp", "-port", port])
+        .args(["ocsp", "-port", asked])
         .args(arguments.split(' '))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -85,8 +95,12 @@ fn run(folder: &Path, port: &str) -> (Child, BufReader<ChildStdout>, String) {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
     let port = line.split(' ').nth(1).and_then(|address| address.rsplit(':').next());
-    let port = port.unwrap_or_else(|| panic!("{line}")).to_owned();
-    (child, output, port)
+    let Some(port) = port.map(str::to_owned) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(format!("no responder at port {asked}: {line}"));
+    };
+    Ok((child, output, port))
 }
 
 impl Drop for Responder {
