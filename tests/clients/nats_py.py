@@ -113,7 +113,7 @@ async def main(binary):
         pki = os.path.join(folder, "pki")
         block = (
             f'tls {{ cert_file: "{pki}/server-cert.pem", key_file: "{pki}/server-key.pem", '
-            f'ca_file: "{pki}/ca-cert.pem", %s }}\n'
+            f'ca_file: "{pki}/ca-cert.pem", timeout: 20, %s }}\n'
         )
         tls12, tls13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
         # name, more of the tls block, context, TLS first, must it work
@@ -126,7 +126,7 @@ async def main(binary):
                 (f"{text} TLS first", "handshake_first: true", make(), True, True),
                 (f"{text} TLS first auto", "handshake_first: auto", make(), True, True),
                 (f"{text} INFO first auto", "handshake_first: auto", make(), False, True),
-                (f"{text} TLS first 200ms", "handshake_first: 200ms", make(), True, True),
+                (f"{text} TLS first 5s", "handshake_first: 5s", make(), True, True),
                 (f"{text} INFO first 200ms", "handshake_first: 200ms", make(), False, True),
                 (f"{text} wrong CA", "", make(ca="other"), False, False),
                 (f"{text} client certificate", "verify: true", make(client=("pki", "client")), False, True),
@@ -138,12 +138,16 @@ async def main(binary):
         cases.append(("TLSv1_2 against 1.3 only", 'min_version: "1.3"', context(folder, version=tls12), False, False))
         for name, more, tls, first, works in cases:
             async with Server(binary, folder, block % more) as server:
-                try:
-                    await asyncio.wait_for(round_trip(server.port, tls, first), PATIENCE)
-                    outcome = True
-                except Exception as error:  # the library has no common class of its errors
-                    outcome, reason = False, error
-            good = outcome == works
+                # Who begins with TLS has 50 ms to do so under "auto", which a busy machine may take.
+                for _ in range(3 if first and more.endswith("auto") else 1):
+                    try:
+                        await asyncio.wait_for(round_trip(server.port, tls, first), PATIENCE)
+                        outcome = True
+                    except Exception as error:  # the library has no common class of its errors
+                        outcome, reason = False, error
+                    good = outcome == works
+                    if good:
+                        break
             passed, failed = passed + good, failed + (not good)
             print("ok  " if good else "FAIL", name, "" if good or works is False else repr(reason))
     print(f"{passed} passed, {failed} failed")

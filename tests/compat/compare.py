@@ -90,10 +90,14 @@ class Case:
     def __init__(self, name, config, sent, pieces=False, tls=None, first=False):
         self.name, self.config, self.sent = name, config, sent
         self.pieces, self.tls, self.first = pieces, tls, first
+        # Who begins with TLS has 50 ms to do so under "auto", which a busy machine may take.
+        self.plays = 3 if first and "auto" in config else 1
 
 
 def normalise(info):
-    """INFO without what no two servers share; keys natssl adds are left out."""
+    """INFO without what no two servers share; keys natssl adds are left out. So are the server's own
+    PINGs, which come by the clock."""
+    info = re.sub(rb"(?m)^PING\r\n", b"", info)
     info = re.sub(rb'"(server_id|server_name|go|git_commit|client_ip|version|natssl|xkey|nonce)":"[^"]*",?', b"", info)
     info = re.sub(rb'"(client_id|port)":\d+,?', b"", info)
     return info.replace(b",}", b"}")
@@ -101,6 +105,8 @@ def normalise(info):
 
 def talk(port, case):
     """Everything the client sees until the server closes after our half of the connection ended."""
+    # Before connecting: the time for a handshake may be short.
+    tls = case.tls() if case.tls else None
     connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     seen = b""
     try:
@@ -110,8 +116,8 @@ def talk(port, case):
                 if not byte:
                     return normalise(seen)
                 seen += byte
-        if case.tls:
-            connection = case.tls().wrap_socket(connection, server_hostname="localhost")
+        if tls:
+            connection = tls.wrap_socket(connection, server_hostname="localhost")
             seen += f"<{connection.version()} {connection.cipher()[0]}>".encode()
         pieces = [case.sent]
         if case.pieces:
@@ -119,7 +125,7 @@ def talk(port, case):
         try:
             for piece in pieces:
                 connection.sendall(piece)
-            if case.tls:
+            if tls:
                 # No half close under TLS: a last operation that makes the server close.
                 connection.sendall(b"Z")
             else:
@@ -216,6 +222,7 @@ def tls_cases(folder):
     pki = os.path.join(folder, "pki")
 
     def block(more="", stem="server"):
+        more = more if "timeout" in more else f"timeout: 20, {more}"
         return (
             f'tls {{ cert_file: "{pki}/{stem}-cert.pem", key_file: "{pki}/{stem}-key.pem", '
             f'ca_file: "{pki}/ca-cert.pem", {more} }}\n'
@@ -230,7 +237,7 @@ def tls_cases(folder):
             for client in (None, ("pki", "client"), ("other", "client"), ("pki", "server")):
                 tls = context(folder, version, client)
                 out.append(Case(f"{text} {more} {client}", block(more), hello, tls=tls))
-        for more in ("handshake_first: true", "handshake_first: auto", "handshake_first: 300ms"):
+        for more in ("handshake_first: true", "handshake_first: auto", "handshake_first: 5s"):
             tls = context(folder, version)
             out.append(Case(f"{text} TLS first {more}", block(more), hello, tls=tls, first=True))
         allow = block() + "allow_non_tls: true\n"
@@ -278,7 +285,10 @@ def main(natssl, go):
         for config, cases in by_config.items():
             with Server(go, folder, config) as theirs, Server(natssl, folder, config) as ours:
                 for case in cases:
-                    there, here = talk(theirs.port, case), talk(ours.port, case)
+                    for _ in range(case.plays):
+                        there, here = talk(theirs.port, case), talk(ours.port, case)
+                        if there == here:
+                            break
                     if there == here:
                         passed += 1
                         continue
