@@ -125,9 +125,40 @@ impl TlsOptions {
     }
 }
 
+/// Goes on where a wait was interrupted: who is stopped and continued, as on a machine that is
+/// frozen for a moment, finds its waits with a time limit ended.
+struct Steady(TcpStream);
+
+impl Steady {
+    fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match act() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Read for Steady {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Steady::again(|| self.0.read(into))
+    }
+}
+
+impl Write for Steady {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Steady::again(|| self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 enum Io {
-    Plain(TcpStream),
-    Tls(Box<SslStream<TcpStream>>),
+    Plain(Steady),
+    Tls(Box<SslStream<Steady>>),
     Gone,
 }
 
@@ -146,14 +177,14 @@ impl Raw {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE).expect("the port is open");
         stream.set_nodelay(true).expect("nodelay");
         stream.set_write_timeout(Some(PATIENCE)).expect("timeout");
-        Raw { io: Io::Plain(stream), received: Vec::new(), end: None, deaf: false }
+        Raw { io: Io::Plain(Steady(stream)), received: Vec::new(), end: None, deaf: false }
     }
 
     /// Before TLS: the address the server sees.
     pub fn local_addr(&self) -> SocketAddr {
         match &self.io {
-            Io::Plain(stream) => stream.local_addr().expect("an address"),
-            Io::Tls(stream) => stream.get_ref().local_addr().expect("an address"),
+            Io::Plain(stream) => stream.0.local_addr().expect("an address"),
+            Io::Tls(stream) => stream.get_ref().0.local_addr().expect("an address"),
             Io::Gone => panic!("the connection is gone"),
         }
     }
@@ -186,7 +217,7 @@ impl Raw {
             Io::Tls(_) => panic!("TLS is on already"),
             Io::Gone => return false,
         };
-        stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
+        stream.0.set_read_timeout(Some(PATIENCE)).expect("timeout");
         match ssl.connect(stream) {
             Ok(stream) => {
                 self.io = Io::Tls(Box::new(stream));
@@ -253,7 +284,7 @@ impl Raw {
     /// Ends the sending half: FIN, or close_notify under TLS.
     pub fn finish(&mut self) {
         match &mut self.io {
-            Io::Plain(stream) => drop(stream.shutdown(std::net::Shutdown::Write)),
+            Io::Plain(stream) => drop(stream.0.shutdown(std::net::Shutdown::Write)),
             Io::Tls(stream) => drop(stream.shutdown()),
             Io::Gone => {}
         }
@@ -280,7 +311,7 @@ impl Raw {
         let mut chunk = [0u8; 16 * 1024];
         let got = match &mut self.io {
             Io::Plain(stream) => {
-                stream.set_read_timeout(Some(left)).expect("timeout");
+                stream.0.set_read_timeout(Some(left)).expect("timeout");
                 match stream.read(&mut chunk) {
                     Ok(0) => Err(Some(End::Eof)),
                     Ok(n) => Ok(n),
@@ -289,7 +320,7 @@ impl Raw {
                 }
             }
             Io::Tls(stream) => {
-                stream.get_ref().set_read_timeout(Some(left)).expect("timeout");
+                stream.get_ref().0.set_read_timeout(Some(left)).expect("timeout");
                 stream.ssl_read(&mut chunk).map_err(|e| end_of(&e))
             }
             Io::Gone => Err(self.end.clone().or(Some(End::Eof))),
