@@ -249,13 +249,19 @@ impl Run<'_> {
         }
     }
 
-    /// Those that sent first, so that the others hear everything.
+    /// Those that sent first, so that the others hear everything. Who is left is gone for the server
+    /// too in the end: the next case's message to a queue group must not be theirs.
     fn finish(mut self) -> Vec<String> {
         self.settle();
         for letter in self.order.clone() {
             if !self.peers[&letter].ended {
                 self.barrier(letter, false);
             }
+        }
+        self.peers.retain(|_, peer| peer.raw.end().is_none());
+        self.peers.values_mut().for_each(|peer| peer.raw.finish());
+        for peer in self.peers.values_mut() {
+            peer.raw.read_until(SILENCE, |_| None);
         }
         self.transcript
     }
