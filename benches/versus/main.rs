@@ -77,7 +77,7 @@ fn run(options: &Options) -> Result<usize, Failure> {
     for row in rows {
         let floor = if options.floor { floor::of(&row) } else { None };
         report.begin(&row, floor);
-        for pair in 0..options.pairs {
+        for pair in 0..options.pairs * row.pairs_each() {
             for (side, subject) in subjects.iter().enumerate() {
                 match once(&row, subject, &pki, options) {
                     Ok(metrics) => report.add(side, metrics),

@@ -34,6 +34,14 @@ pub struct Row {
     pub bound: Option<Bound>,
 }
 
+impl Row {
+    /// Runs for each pair that is asked for. What a tail of latencies looks like in a single run is more this
+    /// machine's than the server's: the median of five such runs still differs by half from the next five.
+    pub fn pairs_each(&self) -> usize {
+        if matches!(self.work, Work::Steady(_)) { 3 } else { 1 }
+    }
+}
+
 pub fn selected(options: &Options) -> Vec<Row> {
     all()
         .into_iter()

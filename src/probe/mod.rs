@@ -4,9 +4,11 @@
 //! logged as a failed login.
 
 mod report;
+mod restarted;
 
 use crate::tls::client::{Client, ClientError, ClientSettings, Connected, Shown};
 use crate::tls::{Ready, SetupError};
+use restarted::Restarted;
 use serde_json::Value;
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -161,7 +163,7 @@ pub fn run(ready: Ready, request: &Request) -> Result<Findings, ProbeError> {
         return Ok(findings);
     }
     let start = Instant::now();
-    match client.connect(&stream, false) {
+    match client.connect(Restarted(&stream), false) {
         Ok(connected) => {
             findings.took = start.elapsed();
             findings.shown = connected.shown.clone();
@@ -189,7 +191,7 @@ impl Findings {
     /// where it does not like this client.
     fn settle(
         &mut self,
-        mut connected: Connected<&TcpStream>,
+        mut connected: Connected<Restarted<&TcpStream>>,
         stream: &TcpStream,
     ) -> Result<(), Failure> {
         let refused = |error| Failure::Afterwards(error);
@@ -222,7 +224,7 @@ fn again(client: &Client, findings: &Findings) -> Option<bool> {
         read_line(&mut stream, findings.request.timeout).ok()?;
     }
     stream.set_read_timeout(Some(findings.request.timeout)).ok()?;
-    let connected = client.connect(&stream, true).ok()?;
+    let connected = client.connect(Restarted(&stream), true).ok()?;
     let resumed = connected.shown.peer.resumed;
     connected.close();
     Some(resumed)
@@ -297,7 +299,7 @@ fn read_line(stream: &mut TcpStream, patience: Duration) -> io::Result<Vec<u8>> 
         }
         stream.set_read_timeout(Some(left))?;
         let mut byte = [0];
-        match stream.read(&mut byte) {
+        match Restarted(&mut *stream).read(&mut byte) {
             Ok(0) if line.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(0) => return Ok(line),
             Ok(_) => line.push(byte[0]),
