@@ -91,6 +91,8 @@ pub const READ_PASSES: usize = 4;
 /// Bytes of messages a connection gives to others before it wakes them and lets them run: with many
 /// recipients each pass makes many times what was read, and all of it waits in memory.
 pub const GIVEN_MAX: u64 = 8 * 1024 * 1024;
+/// To so many that this would be less for each of them, a connection gives this much: a full TLS record.
+pub const GIVEN_EACH: usize = 16 * 1024;
 /// Subjects whose match result a connection remembers.
 pub const CLIENT_CACHE: usize = 4096;
 /// Subjects whose match result an account remembers.

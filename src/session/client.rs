@@ -163,7 +163,7 @@ impl Client {
                     trace::incoming(&self.handle, &self.generation.options, &Op::Publish(publish));
                 }
                 self.publish(&publish, now);
-                if self.batch.given + self.batch.out_bytes > limits::GIVEN_MAX {
+                if self.has_given_much() {
                     need = 0;
                     break Then::Read;
                 }
@@ -237,7 +237,8 @@ impl Client {
     /// Was so much given to others since the last call of [`Client::wake_touched`] that they should run?
     #[inline]
     pub fn has_given_much(&self) -> bool {
-        self.batch.given > limits::GIVEN_MAX
+        let each = (self.batch.touched.len() * limits::GIVEN_EACH) as u64;
+        self.batch.given + self.batch.out_bytes > limits::GIVEN_MAX.max(each)
     }
 
     /// Adds up what this read buffer brought.
