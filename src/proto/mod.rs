@@ -3,7 +3,6 @@
 //! Pure: no sockets, no clock, no logging. What an operation means is decided by `session`; what
 //! its bytes may look like is decided here.
 
-pub mod address;
 pub mod connect;
 pub mod error;
 pub mod header;

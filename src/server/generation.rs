@@ -10,6 +10,7 @@ use crate::auth::monitoring::Guard;
 use crate::options::Options;
 use crate::proto::info::{Info, Template};
 use crate::session::Handle;
+use crate::session::address::ip_text;
 use crate::tls::Acceptor;
 use std::sync::Arc;
 
@@ -108,7 +109,7 @@ impl Generation {
 
     /// INFO for one connection.
     pub(super) fn info_for(&self, handle: &Handle) -> Info {
-        let client_ip = handle.address.ip().to_string();
+        let client_ip = ip_text(handle.address.ip());
         Info { client_id: handle.cid, client_ip, ..self.info.clone() }
     }
 
@@ -119,12 +120,12 @@ impl Generation {
 
     /// [`Generation::info_for`] as a line.
     pub(super) fn line_for(&self, handle: &Handle) -> Vec<u8> {
-        self.lines.0.line(handle.cid, handle.address.ip())
+        self.lines.0.line(handle.cid, &ip_text(handle.address.ip()))
     }
 
     /// [`Generation::connected_info_for`] as a line.
     pub(super) fn connected_line_for(&self, handle: &Handle) -> Vec<u8> {
-        self.lines.1.line(handle.cid, handle.address.ip())
+        self.lines.1.line(handle.cid, &ip_text(handle.address.ip()))
     }
 }
 

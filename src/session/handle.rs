@@ -1,9 +1,9 @@
 //! What other tasks may touch of a connection.
 
 use super::activity::{Activity, Moment};
+use super::address::push_address;
 use super::outbound::Outbound;
 use crate::auth::{Permissions, ReplyTracker};
-use crate::proto::address::push_address;
 use crate::server::trail::Entry;
 use crate::tls::{Link, Peer};
 use hashbrown::HashMap;

@@ -4,6 +4,7 @@
 //! driver (`net::driver`) moves the bytes.
 
 mod activity;
+pub mod address;
 mod admission;
 pub mod client;
 mod connect;
