@@ -448,10 +448,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Ends the sending side and gives the peer a moment to read what it was sent: closing a
     /// socket with unread input would reset it, and the last error text would be lost.
     async fn part(&mut self, reason: CloseReason) {
-        if reason == CloseReason::ClientClosed && !self.stream.is_tls() {
-            // Closing the socket says all there is to say.
-            return;
-        }
         let shutdown = std::future::poll_fn(|cx| self.stream.poll_shutdown(cx));
         let ended = tokio::time::timeout(CLOSE_FLUSH, shutdown).await;
         if !matches!(ended, Ok(Ok(()))) || reason == CloseReason::ClientClosed {
