@@ -29,8 +29,10 @@ pub struct Generation {
     pub loaded: jiff::Timestamp,
     /// INFO without what differs per connection.
     info: Info,
-    /// The one that comes first, and the one that answers the first PING.
-    lines: (Template, Template),
+    /// [`Generation::info_for`], rendered.
+    line: Template,
+    /// [`Generation::connected_info_for`], rendered.
+    connected_line: Template,
 }
 
 /// TLS of the listeners of one generation.
@@ -75,9 +77,10 @@ impl Generation {
             natssl: crate::tls::VERSION,
             ..Info::default()
         };
-        let lines = (Template::new(&info), Template::new(&connected(&auth, info.clone())));
+        let line = Template::new(&info);
+        let connected_line = Template::new(&connected(&auth, info.clone()));
         let Acceptors { clients: acceptor, monitor, guard } = acceptors;
-        Self { number, options, auth, acceptor, monitor, guard, loaded, info, lines }
+        Self { number, options, auth, acceptor, monitor, guard, loaded, info, line, connected_line }
     }
 
     pub fn info(&self) -> &Info {
@@ -120,12 +123,12 @@ impl Generation {
 
     /// [`Generation::info_for`] as a line.
     pub(super) fn line_for(&self, handle: &Handle) -> Vec<u8> {
-        self.lines.0.line(handle.cid, &ip_text(handle.address.ip()))
+        self.line.line(handle.cid, &ip_text(handle.address.ip()))
     }
 
     /// [`Generation::connected_info_for`] as a line.
     pub(super) fn connected_line_for(&self, handle: &Handle) -> Vec<u8> {
-        self.lines.1.line(handle.cid, &ip_text(handle.address.ip()))
+        self.connected_line.line(handle.cid, &ip_text(handle.address.ip()))
     }
 }
 

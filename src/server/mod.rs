@@ -35,7 +35,7 @@ pub const COMPATIBLE_VERSION: &str = "2.15.1";
 /// COMPAT: API level of that release.
 const API_LEVEL: u32 = 5;
 /// COMPAT: the account of everybody as long as there are no others.
-const GLOBAL_ACCOUNT: &str = "$G";
+pub const GLOBAL_ACCOUNT: &str = "$G";
 
 /// Facts only the start knows.
 pub struct Identity {

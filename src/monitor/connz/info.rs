@@ -5,7 +5,7 @@ use crate::monitor::query::Subs;
 use crate::monitor::reply::uptime;
 use crate::monitor::subsz::{Detail, is_zero};
 use crate::options::go_duration;
-use crate::server::SubscriptionFacts;
+use crate::server::{GLOBAL_ACCOUNT, SubscriptionFacts};
 use crate::session::{Handshake, SubRef, Verification};
 use serde::Serialize;
 use std::time::Duration;
@@ -133,16 +133,13 @@ impl Info {
             subscriptions_list,
             subscriptions_list_detail,
             name_tag: match source {
-                Source::Open(_) if auth => GLOBAL.to_owned(),
+                Source::Open(_) if auth => GLOBAL_ACCOUNT.to_owned(),
                 Source::Open(_) | Source::Closed(_) => String::new(),
             },
             natssl: facts.handshake.map(Own::new),
         }
     }
 }
-
-/// The one account there is.
-const GLOBAL: &str = "$G";
 
 /// COMPAT: below a millisecond, whole microseconds.
 fn rounded(rtt: Duration) -> Duration {
@@ -205,7 +202,7 @@ impl Source {
         // COMPAT: what is remembered of closed connections names the account.
         let account = match self {
             Self::Open(_) => "",
-            Self::Closed(_) => GLOBAL,
+            Self::Closed(_) => GLOBAL_ACCOUNT,
         };
         (Vec::new(), all.into_iter().map(|sub| Detail::new(sub, account)).collect())
     }
