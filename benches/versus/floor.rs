@@ -11,7 +11,9 @@ use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::listener::Clients;
-use crate::load::{own_cpu, own_thread_cpu, threads};
+use rustix::net::sockopt;
+
+use crate::load::{PATIENCE, own_cpu, own_thread_cpu, threads};
 use crate::pki::KeyType;
 use crate::rows::Row;
 use crate::work::{Bound, Group, Resume};
@@ -89,10 +91,13 @@ fn connection() -> Option<f64> {
 
 fn serve_connections() -> std::io::Result<f64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    // A client that fails does not come again: then this waits in vain. Connections inherit it.
+    sockopt::set_socket_timeout(&listener, sockopt::Timeout::Recv, Some(PATIENCE))?;
     let address = listener.local_addr()?;
     let clients = 2 * threads();
-    std::thread::scope(|scope| {
-        let client = || {
+    // The listener goes with the closure, so that no client waits for one that has failed.
+    std::thread::scope(move |scope| {
+        let client = move || {
             for _ in 0..CONNECTIONS {
                 let mut tcp = TcpStream::connect(address)?;
                 tcp.read_exact(&mut [0; INFO_BYTES])?;

@@ -29,7 +29,7 @@ use crate::server::Server;
 use crate::work::{Each, Group, Metric, Resume, Version, Work};
 
 /// A server that makes no progress for this long has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a waiting thread looks whether it should end.
 const LOOK: Duration = Duration::from_millis(100);
 /// A measurement is stretched up to this factor while the CPU reading is too coarse.
