@@ -8,7 +8,7 @@ mod restarted;
 
 use crate::tls::client::{Client, ClientError, ClientSettings, Connected, Shown};
 use crate::tls::{Ready, SetupError};
-use restarted::Restarted;
+pub use restarted::Restarted;
 use serde_json::Value;
 use std::fmt;
 use std::io::{self, ErrorKind, Read};

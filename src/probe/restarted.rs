@@ -5,6 +5,7 @@
 
 use std::io::{ErrorKind, Read, Result, Write};
 
+/// A stream whose calls are done again.
 pub struct Restarted<S>(pub S);
 
 fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {

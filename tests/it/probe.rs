@@ -4,10 +4,14 @@ use crate::common::pki::Pki;
 use crate::common::probe::{looks_the_same_from_outside, probe, probe_for};
 use crate::common::responder::Responder;
 use crate::common::server::{Kind, Server};
+use crate::support::PATIENCE;
 use natssl::tls::pki::{self, KeyType, Leaf, Use};
 use openssl::x509::X509;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::time::Instant;
 
 #[test]
 fn natssl_shows_what_it_does() {
@@ -95,6 +99,59 @@ fn what_is_no_server_is_told_apart() {
     let found = probe(&address.to_string(), &[]);
     assert_eq!((found.code, &found.json["opening"]), (Some(1), &"tls_first".into()));
     serving.join().unwrap();
+}
+
+/// Hands on what it is sent, and what is answered.
+fn relay(mut near: TcpStream, to: SocketAddr) {
+    let mut far = TcpStream::connect(to).unwrap();
+    let (mut back, mut there) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+    let answers = std::thread::spawn(move || drop(std::io::copy(&mut back, &mut there)));
+    let _ = std::io::copy(&mut near, &mut far);
+    let _ = far.shutdown(Shutdown::Write);
+    answers.join().unwrap();
+}
+
+/// Waits until the process is in `state`, a letter of proc(5).
+fn wait_for_state(pid: Pid, state: char) {
+    let (stat, wanted) = (format!("/proc/{}/stat", pid.as_raw_nonzero()), format!(") {state} "));
+    let end = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&stat).unwrap().contains(&wanted) {
+        assert!(Instant::now() < end, "never {state}");
+        std::thread::yield_now();
+    }
+}
+
+/// A wait with a time limit ends when the process is stopped and goes on. The probe waits again.
+#[test]
+fn a_probe_that_is_stopped_and_goes_on_finds_the_same() {
+    let pki = Pki::shared();
+    let (cert, key) = (pki.server.cert.display(), pki.server.key.display());
+    let tls =
+        format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\", handshake_first: true }}\n");
+    let server = Server::start(Kind::Natssl, &tls);
+    let between = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("localhost:{}", between.local_addr().unwrap().port());
+    let mut command = Kind::Natssl.command();
+    command.args(["tls", "probe", &target, "--json", "--tls-first", "--timeout", "60", "--ca"]);
+    let probe = command.arg(&pki.ca).stdout(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&probe);
+    let (near, _) = between.accept().unwrap();
+    // It has sent its ClientHello and waits for the answer.
+    assert!(near.peek(&mut [0]).unwrap() > 0);
+    wait_for_state(pid, 'S');
+    kill_process(pid, Signal::STOP).unwrap();
+    wait_for_state(pid, 'T');
+    kill_process(pid, Signal::CONT).unwrap();
+    let to = server.addr();
+    std::thread::spawn(move || {
+        let again = std::thread::spawn(move || relay(between.accept().unwrap().0, to));
+        relay(near, to);
+        again.join().unwrap();
+    });
+    let output = probe.wait_with_output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{found}");
+    assert_eq!(found["handshake"]["version"], "1.3", "{found}");
 }
 
 /// The subject of a certificate is the server's to choose.

@@ -3,6 +3,7 @@
 
 use super::PATIENCE;
 use super::pki::Pair;
+use natssl::probe::Restarted;
 use openssl::pkey::Id;
 use openssl::ssl::{
     Error, ErrorCode, HandshakeError, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod,
@@ -125,40 +126,9 @@ impl TlsOptions {
     }
 }
 
-/// Goes on where a wait was interrupted: who is stopped and continued, as on a machine that is
-/// frozen for a moment, finds its waits with a time limit ended.
-struct Steady(TcpStream);
-
-impl Steady {
-    fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        loop {
-            match act() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
-    }
-}
-
-impl Read for Steady {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        Steady::again(|| self.0.read(into))
-    }
-}
-
-impl Write for Steady {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Steady::again(|| self.0.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
 enum Io {
-    Plain(Steady),
-    Tls(Box<SslStream<Steady>>),
+    Plain(Restarted<TcpStream>),
+    Tls(Box<SslStream<Restarted<TcpStream>>>),
     Gone,
 }
 
@@ -177,7 +147,7 @@ impl Raw {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE).expect("the port is open");
         stream.set_nodelay(true).expect("nodelay");
         stream.set_write_timeout(Some(PATIENCE)).expect("timeout");
-        Raw { io: Io::Plain(Steady(stream)), received: Vec::new(), end: None, deaf: false }
+        Raw { io: Io::Plain(Restarted(stream)), received: Vec::new(), end: None, deaf: false }
     }
 
     /// Before TLS: the address the server sees.
