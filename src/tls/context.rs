@@ -79,7 +79,10 @@ pub fn build(
         SslMode::ENABLE_PARTIAL_WRITE
             | SslMode::ACCEPT_MOVING_WRITE_BUFFER
             | SslMode::RELEASE_BUFFERS
-            | SslMode::AUTO_RETRY,
+            | SslMode::AUTO_RETRY
+            // COMPAT: what the file holds is what clients get. OpenSSL would look for more among the
+            // CAs that clients are held against, and verify what it finds, in every handshake.
+            | SslMode::NO_AUTO_CHAIN,
     );
     builder.set_read_ahead(true);
     resumption(&mut builder, plan)?;
