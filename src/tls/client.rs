@@ -11,8 +11,8 @@ use super::settings::CertificateFiles;
 use super::trust::{Bundle, system_roots};
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    ErrorCode, HandshakeError, Ssl, SslContext, SslMethod, SslRef, SslSession, SslSessionCacheMode,
-    SslStream, SslVerifyMode, StatusType,
+    ErrorCode, HandshakeError, Ssl, SslContext, SslMethod, SslMode, SslRef, SslSession,
+    SslSessionCacheMode, SslStream, SslVerifyMode, StatusType,
 };
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
@@ -105,6 +105,8 @@ impl Client {
             None => system_roots(&mut store)?,
         }
         builder.set_cert_store(store.build());
+        // What the file lacks is not looked for among the CAs: clients of NATS do not, either.
+        builder.set_mode(SslMode::NO_AUTO_CHAIN);
         if let Some((certificate, key)) = &settings.identity {
             let (certificate, key) = (certificate.clone(), key.clone());
             let files = CertificateFiles::Pem { certificate, key };

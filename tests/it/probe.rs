@@ -65,6 +65,35 @@ fn a_pin_that_is_missing_closes_without_an_alert() {
     assert!(found.json["failure"]["remedy"].as_str().unwrap().contains("pinned_certs"));
 }
 
+/// The server knows the root only, and the client's file lacks the intermediate.
+#[test]
+fn what_a_certificate_file_lacks_is_not_taken_from_the_authorities() {
+    let pki = Pki::shared();
+    let (cert, key, ca) = (pki.server.cert.display(), pki.server.key.display(), pki.ca.display());
+    let config = format!(
+        "tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true }}\n"
+    );
+    let server = Server::start(Kind::Natssl, &config);
+    let target = format!("localhost:{}", server.addr().port());
+    let both = tempfile::NamedTempFile::new().unwrap();
+    let authorities = [&pki.ca, &pki.intermediate_ca].map(|path| std::fs::read(path).unwrap());
+    std::fs::write(both.path(), authorities.concat()).unwrap();
+    let of = |pair: &crate::common::pki::Pair, code| {
+        let paths = [both.path(), &pair.cert, &pair.key].map(|path| path.to_str().unwrap());
+        let arguments = ["--ca", paths[0], "--cert", paths[1], "--key", paths[2]];
+        probe_for(&target, &arguments, |found| found.code == Some(code))
+    };
+    let found = of(&pki.client_chain, 0);
+    assert_eq!(found.code, Some(0), "{}", found.json);
+    let found = of(&pki.client_chain_incomplete, 1);
+    assert_eq!(
+        (found.code, &found.json["failure"]["code"]),
+        (Some(1), &"alert 48".into()),
+        "{}",
+        found.json
+    );
+}
+
 #[test]
 fn what_is_no_server_is_told_apart() {
     let run = |target: &str, arguments: &[&str]| {

@@ -225,6 +225,13 @@ impl Raw {
         stream.ssl().peer_certificate()?.to_der().ok()
     }
 
+    /// What the server showed of itself, its leaf first; DER.
+    pub fn peer_chain(&self) -> Vec<Vec<u8>> {
+        let Io::Tls(stream) = &self.io else { return Vec::new() };
+        let chain = stream.ssl().peer_cert_chain().into_iter().flatten();
+        chain.map(|one| one.to_der().expect("a certificate")).collect()
+    }
+
     pub fn session_reused(&self) -> bool {
         matches!(&self.io, Io::Tls(stream) if stream.ssl().session_reused())
     }

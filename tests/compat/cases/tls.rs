@@ -141,8 +141,8 @@ fn secured(
     // With TLS 1.3 a refused certificate shows only now; what was negotiated before is the
     // same whether the refusal was already read or not.
     seen.push(raw.negotiated());
-    if let Some(leaf) = raw.peer_certificate() {
-        seen.push(format!("certificate {:x?}", &openssl::sha::sha256(&leaf)[..4]));
+    for one in raw.peer_chain() {
+        seen.push(format!("certificate {:x?}", &openssl::sha::sha256(&one)[..4]));
     }
     raw.send(text);
     listen(&mut raw, seen);
@@ -210,6 +210,9 @@ fn tables(pki: &Pki) -> Vec<Table> {
         with("suites_p384", block(&pki.server_p384, ""), versions()),
         with("suites_ed25519", block(&pki.server_ed25519, ""), versions()),
         with("chain", block(&pki.server_chain, ""), versions()),
+        // With the issuer of its own certificate among those of clients.
+        with("chain_and_ca", block(&pki.server_chain, &ca), versions()),
+        with("leaf_and_ca", ecdsa(&ca), versions()),
         with("expired_server", block(&pki.server_expired, ""), versions()),
         with("two_certificates", both_certs, choices()),
         with("two_certificates_ecdsa_first", ecdsa_first, curves()),
