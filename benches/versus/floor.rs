@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::listener::Clients;
 use rustix::net::sockopt;
 
 use crate::load::{PATIENCE, own_cpu, own_thread_cpu, threads};
@@ -34,10 +33,7 @@ pub fn of(row: &Row) -> Option<f64> {
             if *resume == Resume::Never {
                 let signature = signature(*key)?;
                 sum += signature.sign;
-                if *clients != Clients::Anonymous {
-                    // The client's own signature and its certificate's.
-                    sum += 2.0 * signature.verify;
-                }
+                sum += f64::from(clients.signatures()) * signature.verify;
             }
             Some(sum)
         }

@@ -59,8 +59,30 @@ pub enum Clients {
     Anonymous,
     /// Must present a certificate (`verify: true`).
     Verified,
-    /// And are the user it names, one of many (`verify_and_map: true`).
+    /// The same, issued by an intermediate, which they present, too.
+    Chained,
+    /// Must present one and are the user it names, one of many (`verify_and_map: true`).
     Mapped,
+}
+
+impl Clients {
+    /// What they present.
+    pub fn certificate(self) -> Option<Role> {
+        match self {
+            Self::Anonymous => None,
+            Self::Verified | Self::Mapped => Some(Role::Client),
+            Self::Chained => Some(Role::ChainedClient),
+        }
+    }
+
+    /// Signatures a server verifies: of the handshake, and of each certificate.
+    pub fn signatures(self) -> u8 {
+        match self {
+            Self::Anonymous => 0,
+            Self::Verified | Self::Mapped => 2,
+            Self::Chained => 3,
+        }
+    }
 }
 
 pub fn configuration(port: u16, listener: Listener, pki: &Pki) -> String {
@@ -75,7 +97,7 @@ pub fn configuration(port: u16, listener: Listener, pki: &Pki) -> String {
         );
         let verify = match clients {
             Clients::Anonymous => "",
-            Clients::Verified => "verify",
+            Clients::Verified | Clients::Chained => "verify",
             Clients::Mapped => "verify_and_map",
         };
         if !verify.is_empty() {

@@ -1,4 +1,4 @@
-//! Throw-away certificates: one authority, server and client per key type, in a directory that ends with the run.
+//! Throw-away certificates: per key type one authority and what it issued, in a directory that ends with the run.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -49,6 +49,10 @@ pub enum Role {
     Authority,
     Server,
     Client,
+    /// Stands between the authority and [`Role::ChainedClient`].
+    Intermediate,
+    /// Its file holds the intermediate, too.
+    ChainedClient,
 }
 
 impl Role {
@@ -57,6 +61,8 @@ impl Role {
             Self::Authority => "ca",
             Self::Server => "server",
             Self::Client => "client",
+            Self::Intermediate => "intermediate",
+            Self::ChainedClient => "chained",
         }
     }
 }
@@ -73,9 +79,17 @@ impl Pki {
         for &key_type in key_types {
             let authority = Identity::new(key_type, Role::Authority, None)?;
             for role in [Role::Server, Role::Client] {
-                Identity::new(key_type, role, Some(&authority))?.write(&pki, key_type, role)?;
+                Identity::new(key_type, role, Some(&authority))?.write(
+                    &pki,
+                    key_type,
+                    role,
+                    &[],
+                )?;
             }
-            authority.write(&pki, key_type, Role::Authority)?;
+            let middle = Identity::new(key_type, Role::Intermediate, Some(&authority))?;
+            let chained = Identity::new(key_type, Role::ChainedClient, Some(&middle))?;
+            chained.write(&pki, key_type, Role::ChainedClient, &[&middle])?;
+            authority.write(&pki, key_type, Role::Authority, &[])?;
         }
         Ok(pki)
     }
@@ -128,7 +142,7 @@ impl Identity {
         builder.set_not_before(Asn1Time::days_from_now(0)?.as_ref())?;
         builder.set_not_after(Asn1Time::days_from_now(30)?.as_ref())?;
         match role {
-            Role::Authority => {
+            Role::Authority | Role::Intermediate => {
                 builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
                 builder.append_extension(
                     KeyUsage::new().critical().key_cert_sign().crl_sign().build()?,
@@ -142,7 +156,7 @@ impl Identity {
                     .build(&builder.x509v3_context(None, None))?;
                 builder.append_extension(names)?;
             }
-            Role::Client => {
+            Role::Client | Role::ChainedClient => {
                 builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?
             }
         }
@@ -150,8 +164,19 @@ impl Identity {
         Ok(Self { certificate: builder.build(), key })
     }
 
-    fn write(&self, pki: &Pki, key_type: KeyType, role: Role) -> Result<(), Failure> {
-        fs::write(pki.certificate(key_type, role), self.certificate.to_pem()?)?;
+    /// `above`: whose certificates the file holds as well.
+    fn write(
+        &self,
+        pki: &Pki,
+        key_type: KeyType,
+        role: Role,
+        above: &[&Self],
+    ) -> Result<(), Failure> {
+        let mut chain = self.certificate.to_pem()?;
+        for issuer in above {
+            chain.extend(issuer.certificate.to_pem()?);
+        }
+        fs::write(pki.certificate(key_type, role), chain)?;
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -295,7 +295,7 @@ fn scale() -> Vec<Row> {
 }
 
 fn connections() -> Vec<Row> {
-    use Clients::{Anonymous, Mapped, Verified};
+    use Clients::{Anonymous, Chained, Mapped, Verified};
     use KeyType::{EcdsaP256, Rsa2048};
     use Resume::{Always, Never};
     use Version::{Tls12, Tls13};
@@ -322,6 +322,7 @@ fn connections() -> Vec<Row> {
         tls("tls13-rsa-p256", Tls13, Rsa2048, Group::P256, Anonymous, Never),
         tls("tls13-mtls-ecdsa-x25519", Tls13, EcdsaP256, Group::X25519, Verified, Never),
         tls("tls13-mtls-ecdsa-p256", Tls13, EcdsaP256, Group::P256, Verified, Never),
+        tls("tls13-mtls-chain-ecdsa-p256", Tls13, EcdsaP256, Group::P256, Chained, Never),
         tls("tls13-mtls-rsa-x25519", Tls13, Rsa2048, Group::X25519, Verified, Never),
         tls("tls13-mapped-ecdsa-p256", Tls13, EcdsaP256, Group::P256, Mapped, Never),
         // In TLS 1.2 the groups a client offers also restrict the keys of certificates: X25519 alone refuses P-256.

@@ -3,10 +3,9 @@
 use std::thread::scope;
 
 use super::link::Link;
-use super::tls::{Certificate, Check, Settings, Tls};
+use super::tls::{Check, Settings, Tls};
 use super::{Phase, Target, threads};
 use crate::Failure;
-use crate::listener::Clients;
 use crate::work::{Connects, Each, Metric, Resume, Security};
 
 /// Enough for a handshake; a larger buffer would be set up anew for each connection.
@@ -17,8 +16,7 @@ pub fn run(connects: &Connects, target: &Target<'_>) -> Result<Vec<Metric>, Fail
         let clients: Vec<Option<Tls>> = (0..workers()).map(|_| None).collect();
         return measure(&clients, target);
     };
-    let certificate =
-        if clients == Clients::Anonymous { Certificate::Absent } else { Certificate::Own };
+    let certificate = clients.certificate();
     let settings = |check| Settings { version, group, key, certificate, check, resume };
     // One client looks at the server's chain, the others trust that look.
     Link::open(target.server, Some(&Tls::new(&settings(Check::Full), target.pki)?))?.close()?;

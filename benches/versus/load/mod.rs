@@ -18,10 +18,9 @@ use std::time::{Duration, Instant};
 
 use calls::Calls;
 use rustix::time::{ClockId, clock_gettime};
-use tls::{Certificate, Check, Settings, Tls};
+use tls::{Check, Settings, Tls};
 
 use crate::Failure;
-use crate::listener::Clients;
 use crate::meter::{Cpu, Meter};
 use crate::options::Options;
 use crate::pki::Pki;
@@ -72,13 +71,11 @@ impl Target<'_> {
 
     fn tls_checking(&self, check: Check) -> Result<Option<Tls>, Failure> {
         let Some((key, clients)) = self.server.listener.tls() else { return Ok(None) };
-        let certificate =
-            if clients == Clients::Anonymous { Certificate::Absent } else { Certificate::Own };
         let settings = Settings {
             version: Version::Tls13,
             group: self.group,
             key,
-            certificate,
+            certificate: clients.certificate(),
             check,
             resume: Resume::Never,
         };

@@ -13,16 +13,10 @@ pub struct Settings {
     pub version: Version,
     pub group: Group,
     pub key: KeyType,
-    pub certificate: Certificate,
+    /// What the client presents.
+    pub certificate: Option<Role>,
     pub check: Check,
     pub resume: Resume,
-}
-
-/// What the client presents.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Certificate {
-    Absent,
-    Own,
 }
 
 /// Whether the client verifies the server's chain and name.
@@ -66,9 +60,9 @@ impl Tls {
             Check::Full => SslVerifyMode::PEER,
             Check::Skip => SslVerifyMode::NONE,
         });
-        if settings.certificate == Certificate::Own {
-            builder.set_certificate_chain_file(pki.certificate(settings.key, Role::Client))?;
-            builder.set_private_key_file(pki.key(settings.key, Role::Client), SslFiletype::PEM)?;
+        if let Some(role) = settings.certificate {
+            builder.set_certificate_chain_file(pki.certificate(settings.key, role))?;
+            builder.set_private_key_file(pki.key(settings.key, role), SslFiletype::PEM)?;
         }
         let session = (settings.resume == Resume::Always).then(Arc::<Mutex<_>>::default);
         if let Some(newest) = session.clone() {
