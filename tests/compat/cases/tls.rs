@@ -210,12 +210,10 @@ fn tables(pki: &Pki) -> Vec<Table> {
         with("suites_p384", block(&pki.server_p384, ""), versions()),
         with("suites_ed25519", block(&pki.server_ed25519, ""), versions()),
         with("chain", block(&pki.server_chain, ""), versions()),
-        // With the issuer of its own certificate among those of clients.
-        with("chain_and_ca", block(&pki.server_chain, &ca), versions()),
-        with("leaf_and_ca", ecdsa(&ca), versions()),
         with("expired_server", block(&pki.server_expired, ""), versions()),
         with("two_certificates", both_certs, choices()),
         with("two_certificates_ecdsa_first", ecdsa_first, curves()),
+        // The issuer of the server's own certificate is among those of clients: it is not shown.
         with("verify", ecdsa(&verify), identities(pki)),
         with("verify_rsa_server", rsa(&verify), identities(pki)),
         with(
