@@ -78,18 +78,16 @@ impl Pki {
         let pki = Self { folder };
         for &key_type in key_types {
             let authority = Identity::new(key_type, Role::Authority, None)?;
-            for role in [Role::Server, Role::Client] {
-                Identity::new(key_type, role, Some(&authority))?.write(
-                    &pki,
-                    key_type,
-                    role,
-                    &[],
-                )?;
-            }
             let middle = Identity::new(key_type, Role::Intermediate, Some(&authority))?;
-            let chained = Identity::new(key_type, Role::ChainedClient, Some(&middle))?;
-            chained.write(&pki, key_type, Role::ChainedClient, &[&middle])?;
-            authority.write(&pki, key_type, Role::Authority, &[])?;
+            for (role, issuer, above) in [
+                (Role::Server, &authority, None),
+                (Role::Client, &authority, None),
+                (Role::ChainedClient, &middle, Some(&middle)),
+            ] {
+                let identity = Identity::new(key_type, role, Some(issuer))?;
+                identity.write(&pki, key_type, role, above)?;
+            }
+            authority.write(&pki, key_type, Role::Authority, None)?;
         }
         Ok(pki)
     }
@@ -164,16 +162,16 @@ impl Identity {
         Ok(Self { certificate: builder.build(), key })
     }
 
-    /// `above`: whose certificates the file holds as well.
+    /// `above`: whose certificate the file holds as well.
     fn write(
         &self,
         pki: &Pki,
         key_type: KeyType,
         role: Role,
-        above: &[&Self],
+        above: Option<&Self>,
     ) -> Result<(), Failure> {
         let mut chain = self.certificate.to_pem()?;
-        for issuer in above {
+        if let Some(issuer) = above {
             chain.extend(issuer.certificate.to_pem()?);
         }
         fs::write(pki.certificate(key_type, role), chain)?;
